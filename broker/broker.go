@@ -21,7 +21,7 @@ import (
 	"github.com/tillid/tillid/authn"
 )
 
-// Directory knows the persons whom identities name. An unknown one is ErrNotFound.
+// Directory knows the persons whom identities name. An unknown one is authn.ErrNotFound.
 type Directory interface {
 	Person(ctx context.Context, id authn.PersonID) (authn.Person, error)
 }

@@ -173,7 +173,7 @@ func (b *Broker) consented(ctx context.Context, tx *Transaction, party RelyingPa
 func (b *Broker) person(ctx context.Context, id string) (authn.Person, error) {
 	p, err := b.directory.Person(ctx, authn.PersonID(id))
 	switch {
-	case isNotFound(err):
+	case errors.Is(err, authn.ErrNotFound):
 		return p, Fail(Refused, "The person is not registered.")
 	case err != nil:
 		return p, err

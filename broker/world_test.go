@@ -288,7 +288,7 @@ func (p *people) Person(_ context.Context, id authn.PersonID) (authn.Person, err
 	defer p.mu.Unlock()
 	s, ok := p.state[id]
 	if !ok {
-		return authn.Person{}, broker.ErrNotFound
+		return authn.Person{}, authn.ErrNotFound
 	}
 	return authn.Person{ID: id, State: s}, nil
 }
