@@ -246,6 +246,11 @@ func (b *Broker) turned(ctx context.Context, tx *Transaction, party RelyingParty
 	if tx.Turn == nil {
 		return nil, Because(Internal, errors.New("a connector answered a browser with something that cannot be shown"))
 	}
+	if prompt, ok := turn.(Prompt); ok && prompt.Problem != "" {
+		if err := b.note(ctx, tx, Line{Event: "rejected", Check: prompt.Problem, Detail: map[string]string{"connector": tx.Connector}}); err != nil {
+			return nil, err
+		}
+	}
 	if err := b.saveTurn(ctx, tx, before, was); err != nil {
 		return nil, err
 	}
