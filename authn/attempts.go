@@ -38,10 +38,10 @@ func (e *PausedError) Error() string {
 	return "authn: paused until " + e.Until.UTC().Format(time.RFC3339)
 }
 
-// Limits is how often one may be wrong. The zero value is the default of design/decisions.md: the third wrong attempt in
-// a row pauses for 30 seconds, every further one twice as long as the one before up to an hour, at most ten a day, and 50
-// in a row block for good. Nobody publishes the figures of MitID; these keep a guesser below one in a hundred of the
-// space of six-digit codes in a year (security.md A6).
+// Limits is how often one may be wrong. In the zero value the third wrong attempt in a row pauses for
+// 30 seconds, every further one twice as long as the one before up to an hour, at most ten a day are let through, and 50
+// in a row block for good. Nobody publishes the figures of MitID; these keep a guesser below one in a hundred of the space
+// of six-digit codes in a year.
 type Limits struct {
 	Free     int           // the wrong attempt in a row from which each one pauses; zero is the 3rd
 	Pause    time.Duration // the first pause; zero is 30 s

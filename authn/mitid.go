@@ -2,21 +2,21 @@ package authn
 
 import "github.com/tillid/tillid/assurance"
 
-// MitIDOptions settles what the sources of the MitID scheme contradict each other about or leave open. The zero value is
-// the default of design/decisions.md.
+// MitIDOptions settles what the sources of the MitID scheme contradict each other about or leave open. Where they
+// disagree about a level, the zero value is the lower one.
 type MitIDOptions struct {
-	// AppEnhancedAlone is what an app enrolled at level High is worth with PIN or biometrics and nothing else. Idura says
-	// High, mitid.dk says that High takes two authenticators (domain.md 2.2). Zero is Substantial, the lower of the two.
+	// AppEnhancedAlone is what an app enrolled at level High is worth with PIN or biometrics and nothing else. The
+	// documentation of Idura Verify says High, mitid.dk says that High takes two authenticators. Zero is Substantial.
 	AppEnhancedAlone assurance.Level
-	// AppWithChip is what an unlocked ordinary app is worth together with the chip. It is offered for Substantial; nothing
-	// proves that it is High (domain.md 2.2). Zero is Substantial.
+	// AppWithChip is what an unlocked ordinary app is worth together with the chip. It is offered where Substantial is
+	// asked for; no source says that it is High. Zero is Substantial.
 	AppWithChip assurance.Level
 	// UserIDMin is the length of the shortest user ID. Zero is 5, as mitid.dk says.
 	UserIDMin int
 }
 
-// MitID is the scheme of MitID (domain.md section 2; seeds/000, seeds/003). In combinations of a one-time code and a
-// password the code is asked for first, so that whoever guesses at passwords must hold the device.
+// MitID is the scheme of MitID (seeds/000, seeds/003, and the help pages of mitid.dk). In combinations of a one-time code
+// and a password the code is asked for first, so that whoever guesses at passwords must hold the device.
 func MitID(o MitIDOptions) Scheme {
 	if o.AppEnhancedAlone == assurance.None {
 		o.AppEnhancedAlone = assurance.Substantial

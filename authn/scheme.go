@@ -22,7 +22,8 @@ type Scheme struct {
 	MaxApps      int    // active apps a person may have at a time; zero is no limit
 	Attempts     Limits // of every authenticator whose secret the server checks
 	// Usual are sets of kinds that people of the scheme commonly hold. A user ID that nobody has seems to hold one of them,
-	// so the sets must be as varied as those of real people (security.md A1).
+	// so the sets must be as varied as those of real people: strangers must not learn which user IDs exist (OWASP ASVS 5.0,
+	// 6.3.8).
 	Usual [][]Kind
 }
 

@@ -9,7 +9,8 @@ import (
 	"golang.org/x/text/unicode/norm"
 )
 
-// TextLimit is the greatest length in characters of a text shown for approval (domain.md 2.4).
+// TextLimit is the greatest length in characters of a text shown for approval: that of the reference text in
+// the documentation of Signaturgruppen Broker.
 const TextLimit = 130
 
 // maxMarks is how many combining marks may follow one letter; more of them pile up over the line above.
@@ -17,8 +18,8 @@ const maxMarks = 2
 
 // ApprovalText returns the form in which a text to be approved is shown and signed, NFC, or an error that says why it
 // cannot be shown: longer than 130 characters, not UTF-8, or with characters that are invisible, control the direction of
-// writing or the layout, or belong to another script than Latin. A person must see exactly what is signed (security.md
-// A11); the empty text is nothing to approve and is fine.
+// writing or the layout, or belong to another script than Latin. A person must see exactly what is
+// signed; the empty text is nothing to approve and is fine.
 func ApprovalText(s string) (string, error) {
 	// No character of the permitted scripts grows beyond four octets, so this bounds the work of normalising.
 	if len(s) > 4*(maxMarks+1)*TextLimit || !utf8.ValidString(s) {

@@ -44,6 +44,9 @@ func (b *Broker) validate(r Request, party RelyingParty) error {
 	if r.Connector != "" && (b.connector(r.Connector) == nil || !party.permits(r.Connector)) {
 		return Fail(NotAllowed, "The service may not use %q to log in.", r.Connector)
 	}
+	if len(r.Data) > MaxData || len(r.Departure) > MaxDeparture {
+		return Fail(InvalidRequest, "The request carries too much data.")
+	}
 	if len([]rune(r.Text)) > MaxText {
 		return Fail(InvalidRequest, "The text to approve is longer than %d characters.", MaxText)
 	}

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"io"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -18,7 +19,7 @@ import (
 // that lets a browser that has logged a person in before be told from a stranger's.
 type Browser struct {
 	token     string // the binding; made when the browser had none
-	session   string // the session's secret, "" for none
+	session   string // the session's two secrets, "" for none
 	known     []acquaintance
 	languages []string
 	cookies   []*http.Cookie
@@ -26,10 +27,13 @@ type Browser struct {
 	fresh     bool // token has to be set
 }
 
-// acquaintance is one person who has logged in from the browser.
+// acquaintance is one person who has logged in from the browser, and the authenticators that were right in it. What a
+// password alone has proved must not open a lane in which codes can be guessed: whoever knows the password could open any
+// number of them.
 type acquaintance struct {
-	Person string `json:"p"`
-	Lane   string `json:"l"`
+	Person string       `json:"p"`
+	Lane   string       `json:"l"`
+	Kinds  []authn.Kind `json:"k"`
 }
 
 const (
@@ -48,7 +52,7 @@ func (b *Broker) Browser(r *http.Request) *Browser {
 	} else {
 		br.token, br.fresh = b.token(), true
 	}
-	if c, err := r.Cookie(br.name(sessionCookie)); err == nil && len(c.Value) == tokenLength {
+	if c, err := r.Cookie(br.name(sessionCookie)); err == nil && len(c.Value) == 2*tokenLength {
 		br.session = c.Value
 	}
 	if c, err := r.Cookie(br.name(knownCookie)); err == nil && len(c.Value) < 4096 {
@@ -73,22 +77,38 @@ func (br *Browser) SetCookies(h http.Header) {
 	br.cookies = nil
 }
 
-// lane is whose wrong attempts on the person's authenticators count together with this browser's.
-func (br *Browser) lane(person string) authn.Lane {
+// lane is whose wrong attempts on the person's authenticators of a kind count together with this browser's.
+func (br *Browser) lane(person string, kind authn.Kind) authn.Lane {
 	for _, a := range br.known {
-		if a.Person == person {
+		if a.Person == person && slices.Contains(a.Kinds, kind) {
 			return authn.Lane(a.Lane)
 		}
 	}
 	return ""
 }
 
-// remember makes the browser one that has logged the person in.
-func (br *Browser) remember(b *Broker, person string) {
-	if br.lane(person) != "" {
-		return
+// remember makes the browser one that has logged the person in, with these authenticators.
+func (br *Browser) remember(b *Broker, id Identity) {
+	i := slices.IndexFunc(br.known, func(a acquaintance) bool { return a.Person == id.Person })
+	a := acquaintance{Person: id.Person}
+	if i >= 0 {
+		a = br.known[i]
+	} else {
+		a.Lane = b.token()
 	}
-	br.known = append([]acquaintance{{person, b.token()}}, br.known...)
+	before := len(a.Kinds)
+	for _, u := range id.Uses {
+		if !slices.Contains(a.Kinds, u.Kind) {
+			a.Kinds = append(slices.Clip(a.Kinds), u.Kind)
+		}
+	}
+	if len(a.Kinds) == before {
+		return // known already, or by nothing that we can name
+	}
+	if i >= 0 {
+		br.known = slices.Delete(br.known, i, i+1)
+	}
+	br.known = append([]acquaintance{a}, br.known...)
 	if len(br.known) > maxKnown {
 		br.known = br.known[:maxKnown]
 	}
@@ -97,6 +117,14 @@ func (br *Browser) remember(b *Broker, person string) {
 		return // two strings always marshal
 	}
 	br.set(knownCookie, b.cookies.text(plain, knownCookie), int(knownFor/time.Second))
+}
+
+// sessionID is the id of the session that the cookie names, "" for none.
+func (br *Browser) sessionID() string {
+	if br.session == "" {
+		return ""
+	}
+	return digest(br.session[:tokenLength])
 }
 
 func (br *Browser) enter(secret string) {

@@ -116,6 +116,15 @@ var checks = []check{
 			return s.unproven() && (!s.party.permits(c.Identity.Connector) ||
 				s.tx.Request.Connector != "" && s.tx.Request.Connector != c.Identity.Connector)
 		}, nil},
+	// Exactly Low, or at most Low, cannot come of a session that has proved more: only of less.
+	{"session_too_strong", authenticate,
+		func(s *situation) bool {
+			if !s.unproven() {
+				return false
+			}
+			short := s.shortfall()
+			return short != nil && short.Comparison != assurance.AtLeast
+		}, nil},
 	{"ial_too_low", refuse,
 		func(s *situation) bool {
 			ial, _ := s.ask.Least().Needs()

@@ -2,8 +2,6 @@ package broker_test
 
 import (
 	"bytes"
-	"context"
-	"errors"
 	"net/http"
 	"net/http/httptest"
 	"slices"
@@ -252,279 +250,6 @@ func TestEverythingEnds(t *testing.T) {
 	t.Fatal("the session outlived its absolute life")
 }
 
-func TestCodeIsRedeemedOnce(t *testing.T) {
-	w := newWorld(t)
-	for range 20 {
-		code := w.login(w.browser(), request("shop"), "anna", assurance.Substantial).Code()
-		var grants []broker.Grant
-		var mu sync.Mutex
-		var wg sync.WaitGroup
-		for range 64 {
-			wg.Go(func() {
-				result, err := w.broker.Redeem(w.ctx, "oidc", "shop", code)
-				if err != nil {
-					if broker.CodeOf(err) != broker.Expired {
-						t.Error(err)
-					}
-					return
-				}
-				grant, err := w.broker.Grant(w.ctx, result, broker.GrantTerms{Life: time.Hour})
-				if err != nil {
-					t.Error(err)
-				}
-				mu.Lock()
-				defer mu.Unlock()
-				grants = append(grants, grant)
-			})
-		}
-		wg.Wait()
-		if len(grants) != 1 {
-			t.Fatalf("%d of 64 redeemed the code", len(grants))
-		}
-		if _, err := w.broker.Access(w.ctx, "oidc", "shop", grants[0].ID, "t"); broker.CodeOf(err) != broker.Expired {
-			t.Fatalf("what a replayed code gave still works: %v", err)
-		}
-	}
-	w.mustLog("code_replayed")
-}
-
-// TestStoreThatForgets brings a redeemed transaction back, as a failover can: the ledger remembers.
-func TestStoreThatForgets(t *testing.T) {
-	w := newWorld(t)
-	code := w.login(w.browser(), request("shop"), "anna", assurance.Substantial).Code()
-	w.store.revive.Store(true)
-	w.redeem("shop", code)
-	result, err := w.broker.Redeem(w.ctx, "oidc", "shop", code)
-	if err != nil {
-		t.Fatal(err) // the store gave it out again: this is the fault that is played
-	}
-	if _, err := w.broker.Grant(w.ctx, result, broker.GrantTerms{Life: time.Hour}); broker.CodeOf(err) != broker.Expired {
-		t.Fatalf("a code was redeemed twice: %v", err)
-	}
-}
-
-func TestCodeIsBoundToItsParty(t *testing.T) {
-	w := newWorld(t)
-	code := w.login(w.browser(), request("shop"), "anna", assurance.Substantial).Code()
-	if _, err := w.broker.Redeem(w.ctx, "oidc", "bank", code); broker.CodeOf(err) != broker.Expired {
-		t.Fatalf("another party redeemed the code: %v", err)
-	}
-	if _, err := w.broker.Redeem(w.ctx, "oidc", "shop", code[:len(code)-2]); broker.CodeOf(err) != broker.Expired {
-		t.Fatalf("a truncated code was redeemed: %v", err)
-	}
-	w.redeem("shop", code) // neither attempt cost the owner the code
-}
-
-func TestSameFormTwiceGivesOneAnswer(t *testing.T) {
-	w := newWorld(t)
-	br := w.browser()
-	tx, _, err := w.broker.Begin(w.ctx, request("shop"), br.open())
-	if err != nil {
-		t.Fatal(err)
-	}
-	codes := make(chan string, 8)
-	var wg sync.WaitGroup
-	for range cap(codes) {
-		wg.Go(func() {
-			_, step, err := w.next(br, tx.ID, map[string]string{"user": "anna", "level": "Substantial"})
-			done, ok := step.(broker.Done)
-			if err != nil || !ok {
-				t.Errorf("%T, %v", step, err)
-				return
-			}
-			codes <- done.Result.Code()
-		})
-	}
-	wg.Wait()
-	close(codes)
-	redeemed := 0
-	for code := range codes {
-		if _, err := w.broker.Redeem(w.ctx, "oidc", "shop", code); err == nil {
-			redeemed++
-		}
-	}
-	if redeemed != 1 {
-		t.Errorf("one login gave %d results", redeemed)
-	}
-}
-
-func TestRefreshFamilies(t *testing.T) {
-	w := newWorld(t)
-	offline := func() broker.Grant {
-		result, err := w.broker.Redeem(w.ctx, "oidc", "shop", w.login(w.browser(), request("shop"), "anna", assurance.Substantial).Code())
-		if err != nil {
-			t.Fatal(err)
-		}
-		grant, err := w.broker.Grant(w.ctx, result, broker.GrantTerms{Offline: true, AMR: []string{"app"}})
-		if err != nil {
-			t.Fatal(err)
-		}
-		return grant
-	}
-	refresh := func(party, token string) (broker.Grant, error) { return w.broker.Refresh(w.ctx, "oidc", party, token) }
-
-	t.Run("each successor works once, levels stay", func(t *testing.T) {
-		g := offline()
-		for range 5 {
-			w.clock.advance(time.Hour)
-			next, err := refresh("shop", w.broker.RefreshToken(g))
-			if err != nil || next.Levels != g.Levels || !slices.Equal(next.AMR, g.AMR) || next.Generation != g.Generation+1 {
-				t.Fatalf("%+v, %v", next, err)
-			}
-			g = next
-		}
-	})
-	t.Run("in the grace the successor is the same", func(t *testing.T) {
-		g := offline()
-		a, err1 := refresh("shop", w.broker.RefreshToken(g))
-		w.clock.advance(10 * time.Second)
-		b, err2 := refresh("shop", w.broker.RefreshToken(g))
-		if err1 != nil || err2 != nil || w.broker.RefreshToken(a) != w.broker.RefreshToken(b) {
-			t.Fatalf("%v, %v", err1, err2)
-		}
-	})
-	t.Run("after it the family ends", func(t *testing.T) {
-		g := offline()
-		next, err := refresh("shop", w.broker.RefreshToken(g))
-		if err != nil {
-			t.Fatal(err)
-		}
-		w.clock.advance(11 * time.Second)
-		for _, token := range []string{w.broker.RefreshToken(g), w.broker.RefreshToken(next)} {
-			if _, err := refresh("shop", token); broker.CodeOf(err) != broker.Expired {
-				t.Fatalf("reuse: %v", err)
-			}
-		}
-		if _, err := w.broker.Access(w.ctx, "oidc", "shop", g.ID, "t"); broker.CodeOf(err) != broker.Expired {
-			t.Fatalf("access outlived the family: %v", err)
-		}
-	})
-	t.Run("another party's token is nothing, and costs the owner nothing", func(t *testing.T) {
-		g := offline()
-		if _, err := refresh("bank", w.broker.RefreshToken(g)); broker.CodeOf(err) != broker.Expired {
-			t.Fatal(err)
-		}
-		if _, err := refresh("shop", w.broker.RefreshToken(g)); err != nil {
-			t.Fatal(err)
-		}
-	})
-	t.Run("forged", func(t *testing.T) {
-		g := offline()
-		g.Generation++
-		forged := w.broker.RefreshToken(g)
-		forged = forged[:strings.LastIndexByte(forged, '.')+1] + strings.Repeat("A", 43)
-		if _, err := refresh("shop", forged); broker.CodeOf(err) != broker.Expired {
-			t.Fatal(err)
-		}
-	})
-	t.Run("idle too long", func(t *testing.T) {
-		g := offline()
-		w.clock.advance(30*24*time.Hour + time.Second)
-		if _, err := refresh("shop", w.broker.RefreshToken(g)); broker.CodeOf(err) != broker.Expired {
-			t.Fatal(err)
-		}
-	})
-	t.Run("blocked since", func(t *testing.T) {
-		g := offline()
-		w.people.set("anna", authn.PersonBlocked)
-		defer w.people.set("anna", authn.PersonActive)
-		if _, err := refresh("shop", w.broker.RefreshToken(g)); broker.CodeOf(err) != broker.Refused {
-			t.Fatal(err)
-		}
-	})
-	t.Run("the party's minimum was raised since", func(t *testing.T) {
-		g := offline()
-		w.parties.raise("shop", assurance.High)
-		defer w.parties.raise("shop", assurance.Substantial)
-		if _, err := refresh("shop", w.broker.RefreshToken(g)); broker.CodeOf(err) != broker.LevelUnmet {
-			t.Fatal(err)
-		}
-	})
-	t.Run("logged out everywhere", func(t *testing.T) {
-		g := offline()
-		if err := w.broker.EndSessions(w.ctx, "anna", "asked"); err != nil {
-			t.Fatal(err)
-		}
-		if _, err := refresh("shop", w.broker.RefreshToken(g)); broker.CodeOf(err) != broker.Expired {
-			t.Fatal(err)
-		}
-	})
-}
-
-func TestLogoutReachesEverybody(t *testing.T) {
-	w := newWorld(t)
-	br := w.browser()
-	first := w.login(br, request("shop"), "anna", assurance.Substantial)
-	grant := w.redeem("shop", first.Code())
-	_, step, err := w.broker.Begin(w.ctx, request("bank"), br.open())
-	if err != nil {
-		t.Fatal(err)
-	}
-	second := step.(broker.Done).Result
-
-	// Nobody is logged out by a link alone.
-	tx, step, err := w.broker.BeginLogout(w.ctx, broker.LogoutRequest{Protocol: "oidc", Party: "shop"}, br.open())
-	if _, ok := step.(broker.Leave); err != nil || !ok {
-		t.Fatalf("%T, %v", step, err)
-	}
-	if _, step, err = w.next(br, tx.ID, nil); err != nil {
-		t.Fatal(err)
-	} else if _, ok := step.(broker.Leave); !ok {
-		t.Fatalf("%T", step)
-	}
-	// Another party's name for the session is nothing here.
-	if _, step, err = w.broker.BeginLogout(w.ctx, broker.LogoutRequest{Protocol: "oidc", Party: "shop", SID: second.SID()}, br.open()); err != nil {
-		t.Fatal(err)
-	} else if _, ok := step.(broker.Leave); !ok {
-		t.Fatalf("%T", step)
-	}
-	// Its own name, without any cookie, is enough.
-	_, step, err = w.broker.BeginLogout(w.ctx, broker.LogoutRequest{Protocol: "oidc", Party: "shop", SID: first.SID()}, w.browser().open())
-	left, ok := step.(broker.Left)
-	if err != nil || !ok || len(left.Participants) != 2 {
-		t.Fatalf("%#v, %v", step, err)
-	}
-	if err := w.broker.Deliver(w.ctx); err == nil && len(w.departer.told()) != 0 {
-		t.Fatal("the departer fails at first in this test")
-	}
-	w.departer.fail.Store(false)
-	w.clock.advance(time.Minute)
-	if err := w.broker.Deliver(w.ctx); err != nil {
-		t.Fatal(err)
-	}
-	if got := w.departer.told(); !slices.Equal(got, []string{"bank " + second.SID(), "shop " + first.SID()}) {
-		t.Fatalf("told %q", got)
-	}
-	w.clock.advance(time.Hour)
-	if err := w.broker.Deliver(w.ctx); err != nil || len(w.departer.told()) != 2 {
-		t.Fatal("somebody was told twice")
-	}
-	if _, err := w.broker.Access(w.ctx, "oidc", "shop", grant.ID, "t"); broker.CodeOf(err) != broker.Expired {
-		t.Fatalf("a token outlived its session: %v", err)
-	}
-	if _, step, err = w.broker.Begin(w.ctx, request("bank"), br.open()); err != nil {
-		t.Fatal(err)
-	} else if _, ok := step.(broker.Show); !ok {
-		t.Fatalf("the session lives on: %T", step)
-	}
-}
-
-// TestRevivedSessionStaysDead brings a session back after its logout, as a failover can.
-func TestRevivedSessionStaysDead(t *testing.T) {
-	w := newWorld(t)
-	br := w.browser()
-	result := w.login(br, request("shop"), "anna", assurance.Substantial)
-	w.store.revive.Store(true) // deletions do not last any more
-	if _, _, err := w.broker.BeginLogout(w.ctx, broker.LogoutRequest{Protocol: "oidc", Party: "shop", SID: result.SID()}, w.browser().open()); err != nil {
-		t.Fatal(err)
-	}
-	if _, step, err := w.broker.Begin(w.ctx, request("bank"), br.open()); err != nil {
-		t.Fatal(err)
-	} else if _, ok := step.(broker.Show); !ok {
-		t.Fatalf("a revived session was used: %T", step)
-	}
-}
-
 func TestStoreDownFailsClosed(t *testing.T) {
 	w := newWorld(t)
 	br := w.browser()
@@ -574,13 +299,16 @@ func TestConsentIsAskedOnceAndKept(t *testing.T) {
 func TestKnownBrowserHasALaneOfItsOwn(t *testing.T) {
 	w := newWorld(t)
 	br := w.browser()
-	if w.login(br, request("shop"), "anna", assurance.Substantial); w.connector.last().Lane("anna") != "" {
+	if w.login(br, request("shop"), "anna", assurance.Substantial); w.connector.last().Lane("anna", authn.Password) != "" {
 		t.Error("a stranger's browser had a lane before its first login")
 	}
 	w.login(br, request("alone"), "anna", assurance.Substantial)
 	ask := w.connector.last()
-	if ask.Lane("anna") == "" || ask.Lane("bo") != "" {
+	if ask.Lane("anna", authn.Password) == "" || ask.Lane("bo", authn.Password) != "" {
 		t.Error("a browser is known for the person who logged in from it, and for nobody else")
+	}
+	if ask.Lane("anna", authn.CodeDisplay) != "" {
+		t.Error("a password opened a lane in which codes can be guessed")
 	}
 }
 
@@ -667,69 +395,6 @@ func TestCookies(t *testing.T) {
 	} else if _, ok := step.(broker.Show); !ok {
 		t.Fatalf("%T", step)
 	}
-}
-
-var errPlayed = errors.Join(broker.ErrUnavailable, errors.New("played"))
-
-// counting counts calls and plays faults.
-type counting struct {
-	broker.Store
-	calls  atomic.Int64
-	down   atomic.Bool
-	revive atomic.Bool // taken and deleted records stay
-}
-
-func (c *counting) do() error {
-	c.calls.Add(1)
-	if c.down.Load() {
-		return errPlayed
-	}
-	return nil
-}
-
-func (c *counting) Create(ctx context.Context, r broker.Record) error {
-	if err := c.do(); err != nil {
-		return err
-	}
-	return c.Store.Create(ctx, r)
-}
-
-func (c *counting) Get(ctx context.Context, key string) (broker.Record, error) {
-	if err := c.do(); err != nil {
-		return broker.Record{}, err
-	}
-	return c.Store.Get(ctx, key)
-}
-
-func (c *counting) Update(ctx context.Context, r broker.Record) (uint64, error) {
-	if err := c.do(); err != nil {
-		return 0, err
-	}
-	return c.Store.Update(ctx, r)
-}
-
-func (c *counting) Take(ctx context.Context, key string) (broker.Record, error) {
-	if err := c.do(); err != nil {
-		return broker.Record{}, err
-	}
-	if c.revive.Load() {
-		return c.Store.Get(ctx, key)
-	}
-	return c.Store.Take(ctx, key)
-}
-
-func (c *counting) Delete(ctx context.Context, key string) error {
-	if err := c.do(); err != nil || c.revive.Load() {
-		return err
-	}
-	return c.Store.Delete(ctx, key)
-}
-
-func (c *counting) Find(ctx context.Context, index string) ([]broker.Record, error) {
-	if err := c.do(); err != nil {
-		return nil, err
-	}
-	return c.Store.Find(ctx, index)
 }
 
 var testSecret = bytes.Repeat([]byte("s"), broker.MinimumSecret)

@@ -51,6 +51,7 @@ func (b *Broker) Refresh(ctx context.Context, protocol, party, token string) (Gr
 	case isNotFound(err):
 		return Grant{}, Fail(Expired, "The refresh token has been revoked.")
 	}
+	g.Levels = g.Levels.Under(b.fal) // which may be lower than it was when the grant was opened
 	return g, err
 }
 
@@ -87,7 +88,8 @@ func (b *Broker) permitted(ctx context.Context, protocol, party, id string) (Gra
 	if g.Party != consentParty(registered) || g.Revoked || !b.now().Before(g.Expires) {
 		return Grant{}, Fail(Expired, "The grant has ended.")
 	}
-	c := claimant{person: g.Person, session: g.Session, epoch: g.Epoch, levels: g.Levels}
+	g.Levels = g.Levels.Under(b.fal)
+	c := claimant{person: g.Person, session: g.Session, epoch: g.Epoch, levels: g.Levels, connector: g.Connector}
 	if g.Offline {
 		c.session = ""
 	}

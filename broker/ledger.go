@@ -17,7 +17,9 @@ type Grant struct {
 	ID         string // derived from the transaction, so that a second redemption of one code meets ErrExists
 	Party      string
 	Person     string
+	Connector  string // how the person logged in
 	Session    string // session id; "" for none
+	SID        string // what the party knows the session by
 	Epoch      uint64 // the person's epoch when granted
 	Subject    string // the pairwise subject the party knows the person by
 	Levels     assurance.Levels

@@ -8,6 +8,8 @@ import (
 	"maps"
 	"slices"
 	"time"
+
+	"github.com/tillid/tillid/assurance"
 )
 
 func isNotFound(err error) bool { return errors.Is(err, ErrNotFound) }
@@ -45,31 +47,45 @@ func (b *Broker) Next(ctx context.Context, id string, br *Browser, in Input) (Tr
 		step, err := b.leave(ctx, &tx, br, in)
 		return tx, step, err
 	}
+	if tx.Logout != nil {
+		return tx, nil, Fail(Expired, "This logout is over.")
+	}
 	party, err := b.party(ctx, tx.Request.Protocol, tx.Request.Party)
 	if err != nil {
 		return tx, nil, err
 	}
 	if tx.Stage == answered {
-		step, err := b.again(&tx, party)
+		step, err := b.again(ctx, &tx, party, br)
 		return tx, step, err
 	}
 	step, err := b.take(ctx, &tx, party, br, in)
 	if errors.Is(err, ErrConflict) { // the same form sent twice: whoever came second gets what the first was given
 		if now, e := b.transaction(ctx, id); e == nil && now.Stage == answered {
-			step, err := b.again(&now, party)
+			step, err := b.again(ctx, &now, party, br)
 			return now, step, err
 		}
 	}
 	return tx, step, err
 }
 
-// again repeats an answer that waits to be fetched. It names the same code's transaction, so it can be redeemed no more
-// than once all the same.
-func (b *Broker) again(tx *Transaction, party RelyingParty) (Step, error) {
+// again repeats an answer that waits to be fetched, to whom may still have it and with an audit line of its own. It names
+// the same code's transaction, so it can be redeemed no more than once all the same.
+func (b *Broker) again(ctx context.Context, tx *Transaction, party RelyingParty, br *Browser) (Step, error) {
 	if !tx.Request.Fetched || tx.Failure != nil || tx.Proof == nil {
 		return nil, Fail(Expired, "This login has been answered.")
 	}
-	return Done{b.result(tx, party)}, nil
+	session, err := b.sessionByID(ctx, tx.Session)
+	if isNotFound(err) {
+		return nil, Fail(Expired, "The session has ended.")
+	}
+	if err != nil {
+		return nil, err
+	}
+	if err := b.permit(ctx, party, claimant{person: tx.Proof.Person, session: tx.Session, epoch: tx.Epoch,
+		levels: tx.Proof.Levels, connector: tx.Proof.Connector}); err != nil {
+		return nil, err
+	}
+	return b.answer(ctx, tx, party, session, br)
 }
 
 // transaction loads a live transaction; one that is gone has Expired.
@@ -117,9 +133,16 @@ func (b *Broker) take(ctx context.Context, tx *Transaction, party RelyingParty, 
 		}
 		return Show{tx.Turn.turn()}, nil
 	}
-	turn, state, err := b.connector(tx.Connector).Continue(ctx, b.askOf(tx, party, br), tx.State, in)
+	connector := b.connector(tx.Connector)
+	if connector == nil {
+		return nil, errNoConnector
+	}
+	turn, state, err := connector.Continue(ctx, b.askOf(tx, party, br), tx.State, in)
 	return b.turned(ctx, tx, party, br, turn, state, err)
 }
+
+// errNoConnector: a login was begun by a broker that had another configuration.
+var errNoConnector = Fail(Expired, "The way to log in that was begun with is not offered any more.")
 
 func has(in Input, field string) bool { return in.Fields[field] != "" }
 
@@ -143,7 +166,8 @@ func (b *Broker) decide(ctx context.Context, tx *Transaction, party RelyingParty
 			return b.refuse(ctx, tx, c.name, Fail(LoginRequired, "Nobody is logged in as required."))
 		}
 		if c.verdict == stepUp {
-			tx.Have, tx.Only, tx.Connector = &s.session.Identity, s.session.Identity.Person, s.session.Identity.Connector
+			tx.Have, tx.Base = &s.session.Identity, s.session.ID
+			tx.Only, tx.Connector = s.session.Identity.Person, s.session.Identity.Connector
 		}
 		return b.start(ctx, tx, party, br)
 	case consent:
@@ -152,7 +176,7 @@ func (b *Broker) decide(ctx context.Context, tx *Transaction, party RelyingParty
 		}
 		tx.Proof = s.proof() // what is consented to stays what it was
 		if s.session != nil {
-			tx.Session = s.session.ID
+			tx.Session, tx.Epoch = s.session.ID, s.session.Epoch
 		}
 		if err := b.save(ctx, tx, ""); err != nil {
 			return nil, err
@@ -220,8 +244,13 @@ func (b *Broker) askOf(tx *Transaction, party RelyingParty, br *Browser) Ask {
 	if a.Action == "" {
 		a.Action = LogOn
 	}
-	for _, alt := range want.Alternatives {
-		a.Prefer = append(a.Prefer, want.Floor.Join(alt))
+	for i, alt := range want.Alternatives {
+		m := want.Floor.Join(alt)
+		ial, aal := m.Needs()
+		// What meets one alternative may still not do, for being too strong (Exact), too weak (Better) or beyond this broker.
+		if got, err := want.Pick(assurance.Levels{IAL: ial, AAL: aal, FAL: b.fal}); err == nil && got == i {
+			a.Prefer = append(a.Prefer, m)
+		}
 	}
 	return a
 }
@@ -236,6 +265,13 @@ func (b *Broker) turned(ctx context.Context, tx *Transaction, party RelyingParty
 		return b.refuse(ctx, tx, "connector", e)
 	}
 	if proven, ok := turn.(Proven); ok {
+		if tx.Have != nil {
+			if _, err := b.sessionByID(ctx, tx.Base); isNotFound(err) {
+				return b.anew(ctx, tx, party, br)
+			} else if err != nil {
+				return nil, err
+			}
+		}
 		if err := b.prove(ctx, tx, proven.Identity); err != nil {
 			return nil, err
 		}
@@ -243,6 +279,9 @@ func (b *Broker) turned(ctx context.Context, tx *Transaction, party RelyingParty
 	}
 	before, was := tx.Turn, tx.State
 	tx.State, tx.Turn = state, showing(turn)
+	if len(state) > maxState {
+		return nil, Because(Internal, errors.New("a connector has more to remember than it may"))
+	}
 	if tx.Turn == nil {
 		return nil, Because(Internal, errors.New("a connector answered a browser with something that cannot be shown"))
 	}
@@ -255,6 +294,16 @@ func (b *Broker) turned(ctx context.Context, tx *Transaction, party RelyingParty
 		return nil, err
 	}
 	return Show{turn}, nil
+}
+
+// anew begins a step-up again without the session that it was built upon, because that has ended: what was proved in it
+// counts for nothing any more.
+func (b *Broker) anew(ctx context.Context, tx *Transaction, party RelyingParty, br *Browser) (Step, error) {
+	tx.Have, tx.Base, tx.Only, tx.State, tx.Turn, tx.Check = nil, "", "", nil, nil, "session_ended"
+	if err := b.note(ctx, tx, Line{Event: "decided", Check: tx.Check}); err != nil {
+		return nil, err
+	}
+	return b.start(ctx, tx, party, br)
 }
 
 // skew is how far the clocks of connectors and their upstreams may differ from ours.
@@ -272,47 +321,14 @@ func (b *Broker) prove(ctx context.Context, tx *Transaction, id Identity) error 
 	if id.Type == "" {
 		id.Type = Private
 	}
-	tx.Proof, tx.State, tx.Turn = &id, nil, nil
+	standing, err := b.ledger.Standing(ctx, id.Person, "")
+	if err != nil {
+		return err
+	}
+	tx.Proof, tx.Epoch, tx.State, tx.Turn = &id, standing.Epoch, nil, nil
 	return b.note(ctx, tx, Line{Event: "authenticated", Person: id.Person, Outcome: id.Levels.LoA().String(),
 		Detail: map[string]string{"connector": id.Connector, "ial": id.Levels.IAL.String(), "aal": id.Levels.AAL.String(),
 			"fal": id.Levels.FAL.String(), "proofed": id.Proofed, "used": id.Used}})
-}
-
-// refuse ends a transaction without a result. The person is told first where there is something to explain.
-func (b *Broker) refuse(ctx context.Context, tx *Transaction, check string, e *Error) (Step, error) {
-	explain := !tx.Request.Passive && (e.Code == LevelUnmet || e.Code == Refused)
-	if err := b.ledger.Record(ctx, b.line(tx, Line{Event: "refused", Check: check, Outcome: string(e.Code),
-		Detail: map[string]string{"reason": e.Text}})); err != nil {
-		return nil, err
-	}
-	tx.Stage, tx.Check, tx.Failure = refused, check, &failure{e.Code, e.Text}
-	tx.State, tx.Turn, tx.Have, tx.Proof = nil, nil, nil, nil
-	if explain {
-		if err := b.save(ctx, tx, ""); err != nil {
-			return nil, err
-		}
-		return Refuse{e, true}, nil
-	}
-	tx.Stage = answered
-	if tx.version != 0 {
-		if err := b.save(ctx, tx, ""); err != nil {
-			return nil, err
-		}
-	}
-	return Refuse{e, false}, nil
-}
-
-// explained waits for the person to go back to the service.
-func (b *Broker) explained(ctx context.Context, tx *Transaction, in Input) (Step, error) {
-	e := &Error{Code: tx.Failure.Code, Text: tx.Failure.Text}
-	if !has(in, "back") && !has(in, "cancel") {
-		return Refuse{e, true}, nil
-	}
-	tx.Stage = answered
-	if err := b.save(ctx, tx, ""); err != nil {
-		return nil, err
-	}
-	return Refuse{e, false}, nil
 }
 
 // save writes the transaction: anew at its first step, else over the version that was read. Somebody else's step in

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 	"time"
 )
 
@@ -34,6 +35,7 @@ const (
 	noticeTries   = 8
 	noticeTimeout = 10 * time.Second
 	noticePoll    = 5 * time.Second
+	noticesAtOnce = 16 // so that a party that does not answer keeps the others waiting little
 )
 
 // pause doubles from ten seconds; with eight tries the last comes after some twenty minutes.
@@ -56,7 +58,7 @@ func (b *Broker) notify(ctx context.Context, s *Session) error {
 		if err != nil {
 			return err
 		}
-		n := notice{Departure: Departure{p, b.sid(s.ID, p.Protocol, p.Party), subject}, Due: b.now()}
+		n := notice{Departure: Departure{p, p.SID, subject}, Due: b.now()}
 		key := "n/" + digest(s.ID+" "+p.Protocol+" "+p.Party) // a logout that is repeated files no second notice
 		r, err := b.record(key, noticeIndex, b.now().Add(noticeLife), 0, n)
 		if err != nil {
@@ -95,18 +97,23 @@ func (b *Broker) Run(ctx context.Context) error {
 	}
 }
 
-// Deliver delivers the notices that are due now, once.
+// Deliver delivers the notices that are due now, once, several at a time.
 func (b *Broker) Deliver(ctx context.Context) error {
 	records, err := b.store.Find(ctx, noticeIndex)
 	if err != nil {
 		return err
 	}
-	var faults []error
-	for _, r := range records {
-		if err := b.deliver(ctx, r); err != nil {
-			faults = append(faults, err)
-		}
+	faults := make([]error, len(records))
+	turns := make(chan struct{}, noticesAtOnce)
+	var under sync.WaitGroup
+	for i, r := range records {
+		turns <- struct{}{}
+		under.Go(func() {
+			faults[i] = b.deliver(ctx, r)
+			<-turns
+		})
 	}
+	under.Wait()
 	return errors.Join(faults...)
 }
 
@@ -117,7 +124,8 @@ func (b *Broker) deliver(ctx context.Context, r Record) error {
 		return err
 	}
 	now := b.now()
-	if now.Before(n.Due) {
+	departer := b.departers[n.Departure.Participant.Protocol]
+	if now.Before(n.Due) || departer == nil { // nil: left to a broker that speaks the protocol
 		return nil
 	}
 	n.Tries++
@@ -135,7 +143,7 @@ func (b *Broker) deliver(ctx context.Context, r Record) error {
 	defer cancel()
 	line := Line{Time: now, Event: "notified", Party: n.Departure.Participant.Protocol + ":" + n.Departure.Participant.Party,
 		Outcome: "told", Detail: map[string]string{"try": fmt.Sprint(n.Tries)}}
-	if err := b.departers[n.Departure.Participant.Protocol].Depart(try, n.Departure); err != nil {
+	if err := departer.Depart(try, n.Departure); err != nil {
 		if ctx.Err() != nil {
 			return nil // we are stopping; it stays due
 		}

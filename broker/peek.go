@@ -3,6 +3,7 @@ package broker
 import (
 	"context"
 	"crypto/subtle"
+	"time"
 )
 
 // Peek reads a transaction without going on: a page that waits asks with it, at the price of one read, whether anything has
@@ -19,3 +20,8 @@ func (b *Broker) Peek(ctx context.Context, id string, br *Browser) (Transaction,
 	}
 	return tx, nil
 }
+
+// Expires is the instant at which a transaction that has not been answered ends by itself, whatever the person does: so
+// long may a person who is asked for something take, and a page has to say so (WCAG 2.2, 2.2.1). It does not move. The zero
+// Transaction's is long past.
+func (b *Broker) Expires(tx Transaction) time.Time { return tx.Begun.Add(b.lifetimes.Transaction) }

@@ -9,10 +9,10 @@ import (
 // claimant is what an answer, a token or a session claims at one instant.
 type claimant struct {
 	person    string
-	session   string // "" or an offline grant: the session's end does not matter
+	session   string // "" for an offline grant: the session's end does not matter
 	epoch     uint64
 	levels    assurance.Levels
-	connector string // "": not known any more, and checked before
+	connector string
 }
 
 // permit is the one policy that is asked when something is issued, redeemed, refreshed, introspected or used at userinfo:
@@ -21,7 +21,7 @@ func (b *Broker) permit(ctx context.Context, party RelyingParty, c claimant) err
 	if party.Disabled {
 		return Fail(UnknownParty, "The service is disabled.")
 	}
-	if c.connector != "" && !party.permits(c.connector) {
+	if !party.permits(c.connector) {
 		return Fail(Refused, "The service may not use %q to log in.", c.connector)
 	}
 	if err := party.floor().Join(assurance.Minimum{LoA: assurance.Low}).Check(c.levels.Under(b.fal)); err != nil {

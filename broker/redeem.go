@@ -23,8 +23,9 @@ func (b *Broker) code(tx *Transaction) string {
 }
 
 // grantID is the grant that a transaction's code opens. Both redemptions of one code name the same grant, so the ledger
-// finds the second even if the store has forgotten the first.
-func (b *Broker) grantID(tx string) string { return digest("grant/" + b.codes.mac(tx)) }
+// finds the second even if the store has forgotten the first, and whichever secret is the first by then. Knowing it gives
+// nothing: tokens name a grant only sealed.
+func grantID(tx string) string { return digest("grant/" + tx) }
 
 // Redeem exchanges a code for the result it stands for, once. It fails with Expired when the code is not ours, was given
 // to another party, is too old or was redeemed before; a second redemption also revokes what the first one gave
@@ -61,14 +62,14 @@ func (b *Broker) Redeem(ctx context.Context, protocol, party, code string) (Resu
 	if err != nil {
 		return Result{}, err
 	}
-	return b.result(&tx, registered), nil
+	return b.result(&tx, registered)
 }
 
 // replayed: the code is genuine and its transaction gone. Either it is late, or it was redeemed before, perhaps a moment
 // ago. Whatever comes of it, or is coming, ends.
 func (b *Broker) replayed(ctx context.Context, c codeClaim) error {
 	line := Line{Time: b.now(), Event: "code_replayed", Transaction: digest(c.Tx), Party: c.Protocol + ":" + c.Party}
-	if err := b.ledger.RevokeGrant(ctx, b.grantID(c.Tx), line); err != nil {
+	if err := b.ledger.RevokeGrant(ctx, grantID(c.Tx), line); err != nil {
 		return err
 	}
 	return Fail(Expired, "The code has expired or was used before.")
@@ -93,12 +94,16 @@ func (b *Broker) Grant(ctx context.Context, r Result, t GrantTerms) (Grant, erro
 	if err != nil {
 		return Grant{}, err
 	}
+	if err := ask(r.request, party).Check(r.levels.Under(b.fal)); err != nil {
+		return Grant{}, &Error{Code: LevelUnmet, Text: "The level reached is below what is required by now.", Err: err}
+	}
 	subject, err := b.Subject(ctx, party, r)
 	if err != nil {
 		return Grant{}, err
 	}
 	now := b.now()
-	g := Grant{ID: b.grantID(r.tx), Party: consentParty(party), Person: r.identity.Person, Session: r.session, Epoch: r.epoch,
+	g := Grant{ID: grantID(r.tx), Party: consentParty(party), Person: r.identity.Person, Connector: r.identity.Connector,
+		Session: r.session, SID: r.sid, Epoch: r.epoch,
 		Subject: subject, Levels: r.levels, AMR: t.AMR, AuthTime: r.identity.AuthTime, Created: now, Used: now,
 		Expires: now.Add(t.Life), Offline: t.Offline, Data: t.Data}
 	if t.Offline {
@@ -120,12 +125,4 @@ func (b *Broker) Grant(ctx context.Context, r Result, t GrantTerms) (Grant, erro
 // Subject is the pairwise subject under which the party's sector knows the person.
 func (b *Broker) Subject(ctx context.Context, party RelyingParty, r Result) (string, error) {
 	return b.ledger.Subject(ctx, party.Sector(), r.identity.Person)
-}
-
-// SID is what names the grant's session to its party, "" for a grant without one.
-func (b *Broker) SID(protocol, party string, g Grant) string {
-	if g.Session == "" {
-		return ""
-	}
-	return b.sid(g.Session, protocol, party)
 }

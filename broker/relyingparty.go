@@ -59,6 +59,11 @@ func (p RelyingParty) floor() assurance.Minimum {
 	return p.Minimum
 }
 
+// receives reports that the party is registered for a group of claims.
+func (p RelyingParty) receives(claim string) bool {
+	return slices.Contains(p.Claims, claim) && (claim != ClaimCPR || p.CPRBasis != "")
+}
+
 func (p RelyingParty) permits(connector string) bool {
 	return len(p.Connectors) == 0 || slices.Contains(p.Connectors, connector)
 }

@@ -27,7 +27,11 @@ func (b *Broker) Remote(ctx context.Context, ref string, in Input) (Turn, string
 	}
 	in.Remote = true
 	device := &Browser{} // unknown, so whatever it gets wrong counts in the shared lane
-	turn, state, err := b.connector(tx.Connector).Continue(ctx, b.askOf(&tx, party, device), tx.State, in)
+	connector := b.connector(tx.Connector)
+	if connector == nil {
+		return nil, "", errNoConnector
+	}
+	turn, state, err := connector.Continue(ctx, b.askOf(&tx, party, device), tx.State, in)
 	if err != nil {
 		return nil, "", err
 	}
@@ -36,6 +40,9 @@ func (b *Broker) Remote(ctx context.Context, ref string, in Input) (Turn, string
 	}
 	if tx.Turn = showing(turn); tx.Turn == nil {
 		return nil, "", Because(Internal, errors.New("a connector proved an identity to a device"))
+	}
+	if len(state) > maxState {
+		return nil, "", Because(Internal, errors.New("a connector has more to remember than it may"))
 	}
 	tx.State = state
 	index := ""

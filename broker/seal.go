@@ -125,6 +125,15 @@ func (k siv) sum(plain []byte) []byte {
 // mac authenticates text under the first secret.
 func (s *seal) mac(text string) string { return b64.EncodeToString(s.sivs[0].sum([]byte(text))) }
 
+// macs are those under every secret, the first one's first.
+func (s *seal) macs(text string) []string {
+	out := make([]string, len(s.sivs))
+	for i, k := range s.sivs {
+		out[i] = b64.EncodeToString(k.sum([]byte(text)))
+	}
+	return out
+}
+
 // checkMAC compares in constant time, under every secret.
 func (s *seal) checkMAC(text, mac string) bool {
 	raw, err := b64.DecodeString(mac)

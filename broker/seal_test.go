@@ -50,7 +50,7 @@ func TestFixedSealIsAFunctionOfItsText(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if s.fixed([]byte("x")) != s.fixed([]byte("x")) || s.fixed([]byte("x")) == s.fixed([]byte("y")) {
+	if again := s.fixed([]byte("x")); again != s.fixed([]byte("x")) || again == s.fixed([]byte("y")) {
 		t.Error("equal texts must seal equally, others not")
 	}
 	if got, err := s.openFixed(s.fixed([]byte("x"))); err != nil || string(got) != "x" {

@@ -24,23 +24,27 @@ type Connector interface {
 	Continue(ctx context.Context, ask Ask, state []byte, in Input) (Turn, []byte, error)
 }
 
+// maxState is the greatest length of what a connector may have to remember, in bytes.
+const maxState = 16 << 10
+
 // Ask is what a connector is to achieve.
 type Ask struct {
 	Want assurance.Minimum // the least that must be reached, IAL and AAL; the connector decides how
-	// Prefer lists what the party would rather have, best first; each is at least Want. The connector aims for the first
-	// that the person can reach. Empty: Want is all.
+	// Prefer lists what the party would rather have, best first; each is at least Want and would do just as it is. The
+	// connector aims for the first that the person can reach. Empty: Want is all.
 	Prefer   []assurance.Minimum
-	Party    string                         // the relying party's name, as shown to the person
-	Purpose  string                         // what the login is for: "login", "public", "bank", "payment"; empty is login
-	Action   Action                         // the verb shown; empty is LogOn
-	Text     string                         // what is to be approved, at most 130 characters; may be empty
-	Hint     string                         // a user ID to begin with; may be empty
-	Language string                         // "da" or "en"
-	Person   string                         // the only person that will do: step-up inside a session; empty for anybody
-	Have     *Identity                      // what the session proves already and may be built upon; nil when nothing may be reused
-	Channel  string                         // names this transaction to a device that scans it; changes with every transaction
-	Lane     func(person string) authn.Lane // whose wrong attempts count together with this browser's
+	Party    string    // the relying party's name, as shown to the person
+	Purpose  string    // what the login is for: "login", "public", "bank", "payment"; empty is login
+	Action   Action    // the verb shown; empty is LogOn
+	Text     string    // what is to be approved, at most 130 characters; may be empty
+	Hint     string    // a user ID to begin with; may be empty
+	Language string    // "da" or "en"
+	Person   string    // the only person that will do: step-up inside a session; empty for anybody
+	Have     *Identity // what the session proves already and may be built upon; nil when nothing may be reused
+	Channel  string    // names this transaction to a device that scans it; changes with every transaction
 	Now      time.Time
+	// Lane is whose wrong attempts on a person's authenticators of one kind count together with this browser's.
+	Lane func(person string, kind authn.Kind) authn.Lane
 }
 
 // Action is the verb of an approval (aktionstekst).
@@ -69,21 +73,21 @@ type Turn interface{ turn() }
 // Prompt asks the person for something. It is data; package web renders it.
 type Prompt struct {
 	// Name is the kind of page and the key of its texts: "identify", "code", "password", ...
-	Name    string
-	Fields  []Field
-	Others  []Option          // other authenticators that would do, offered as "use"
-	Problem string            // key of a message about the last input ("otp.wrong"); empty for none
-	Args    map[string]string // values for the texts: {"kind": "code_display", "until": "..."}
+	Name    string            `json:",omitzero"`
+	Fields  []Field           `json:",omitzero"`
+	Others  []Option          `json:",omitzero"` // other authenticators that would do, offered as "use"
+	Problem string            `json:",omitzero"` // key of a message about the last input ("otp.wrong"); empty for none
+	Args    map[string]string `json:",omitzero"` // values for the texts: {"kind": "code_display", "until": "..."}
 }
 
 // Field is one input of a Prompt.
 type Field struct {
-	Name         string // input name on the wire: "user_id", "code", "password", "key", "pin"
-	Secret       bool   // never echoed, never kept
-	Numeric      bool
-	MaxLength    int
-	Autocomplete string // HTML autofill token
-	Value        string // to begin with; always "" for a secret
+	Name         string `json:",omitzero"` // input name on the wire: "user_id", "code", "password", "key", "pin"
+	Secret       bool   `json:",omitzero"` // never echoed, never kept
+	Numeric      bool   `json:",omitzero"`
+	MaxLength    int    `json:",omitzero"`
+	Autocomplete string `json:",omitzero"` // HTML autofill token
+	Value        string `json:",omitzero"` // to begin with; always "" for a secret
 }
 
 // Option is one choice offered.
@@ -94,13 +98,13 @@ type Option struct {
 
 // Wait tells the person that something happens elsewhere; the page asks again every Poll.
 type Wait struct {
-	Name   string            // kind of page: "app"
-	Poll   time.Duration     // never zero
-	Others []Option          // other authenticators that would do
-	Show   map[string]string // what the page shows: "code" (QR content), "number", ...
-	Action Action
-	Text   string
-	Index  string // lets a device find the transaction: the broker files it under this; "" for none
+	Name   string            `json:",omitzero"` // kind of page: "app"
+	Poll   time.Duration     `json:",omitzero"` // never zero
+	Others []Option          `json:",omitzero"` // other authenticators that would do
+	Show   map[string]string `json:",omitzero"` // what the page shows: "code" (QR content), "number", ...
+	Action Action            `json:",omitzero"`
+	Text   string            `json:",omitzero"`
+	Index  string            `json:",omitzero"` // lets a device find the transaction: the broker files it under this; "" for none
 }
 
 // Redirect sends the browser elsewhere; Continue gets the request that comes back.

@@ -14,7 +14,6 @@ import (
 	"slices"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"testing"
 	"time"
 
@@ -33,7 +32,9 @@ type world struct {
 	ctx       context.Context
 	clock     *clock
 	broker    *broker.Broker
+	config    broker.Config
 	store     *counting
+	ledger    *faulty
 	connector *scripted
 	departer  *departer
 	people    *people
@@ -72,7 +73,7 @@ func newWorld(t *testing.T) *world {
 	if err != nil {
 		t.Fatal(err)
 	}
-	l, err := ledger.New(ctx, ledger.Config{DB: w.db, Audit: w.log, Secrets: [][]byte{testSecret}})
+	l, err := ledger.New(ctx, ledger.Config{DB: w.db, Audit: w.log, Secrets: [][]byte{testSecret}, Now: w.clock.now})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -81,13 +82,24 @@ func newWorld(t *testing.T) *world {
 			t.Error(err)
 		}
 	})
-	w.broker, err = broker.New(broker.Config{FAL: assurance.High, Store: w.store, Ledger: l, Directory: w.people,
+	w.ledger = &faulty{Ledger: l}
+	w.config = broker.Config{FAL: assurance.High, Store: w.store, Ledger: w.ledger, Directory: w.people,
 		RelyingParties: w.parties, Connectors: []broker.Connector{w.connector},
-		Departers: map[string]broker.Departer{"oidc": w.departer}, Secrets: [][]byte{testSecret}, Now: w.clock.now})
-	if err != nil {
-		t.Fatal(err)
-	}
+		Departers: map[string]broker.Departer{"oidc": w.departer}, Secrets: [][]byte{testSecret}, Now: w.clock.now}
+	w.broker = w.another(func(*broker.Config) {})
 	return w
+}
+
+// another is a second broker on the same store and ledger, as after a change of its configuration.
+func (w *world) another(change func(*broker.Config)) *broker.Broker {
+	w.t.Helper()
+	c := w.config
+	change(&c)
+	b, err := broker.New(c)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return b
 }
 
 func request(party string) broker.Request {
@@ -206,7 +218,7 @@ func (c *clock) advance(d time.Duration) {
 	c.at = c.at.Add(d)
 }
 
-// scripted is a connector that believes its form: {"user": who, "level": AAL}, or {"wait": who} for a device to answer.
+// scripted is a connector that believes its form: {"user": who, "level": AAL, "ial": IAL}, or {"wait": who} for a device to answer.
 type scripted struct {
 	mu   sync.Mutex
 	asks []broker.Ask
@@ -240,7 +252,7 @@ func (s *scripted) Continue(_ context.Context, ask broker.Ask, state []byte, in 
 	case f["do"] == "answer":
 		return wait, []byte("approved"), nil
 	case string(state) == "approved":
-		return s.prove(ask, "anna", assurance.Substantial)
+		return s.prove(ask, "anna", "", assurance.Substantial)
 	case string(state) == "waiting":
 		return wait, state, nil
 	case f["level"] == "":
@@ -254,13 +266,16 @@ func (s *scripted) Continue(_ context.Context, ask broker.Ask, state []byte, in 
 	if user == "" {
 		user = string(state[len("user "):])
 	}
-	return s.prove(ask, user, level)
+	return s.prove(ask, user, f["ial"], level)
 }
 
-func (s *scripted) prove(ask broker.Ask, user string, aal assurance.Level) (broker.Turn, []byte, error) {
+func (s *scripted) prove(ask broker.Ask, user, proofed string, aal assurance.Level) (broker.Turn, []byte, error) {
 	ial := assurance.Substantial
 	if user == "david" {
 		ial = assurance.Low
+	}
+	if level, err := assurance.ParseLevel(proofed); err == nil {
+		ial = level
 	}
 	return broker.Proven{Identity: broker.Identity{Connector: "scripted", Person: user, AuthTime: ask.Now,
 		Levels: assurance.Levels{IAL: ial, AAL: aal, FAL: assurance.High}, Uses: []authn.Use{{Kind: authn.Password}}}}, nil, nil
@@ -317,6 +332,15 @@ func newParties() *parties {
 	return p
 }
 
+func (p *parties) change(id string, f func(*broker.RelyingParty)) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	rp := p.by[id]
+	rp.Protocol, rp.ID = "oidc", id
+	f(&rp)
+	p.by[id] = rp
+}
+
 func (p *parties) raise(id string, l assurance.Level) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -333,30 +357,6 @@ func (p *parties) RelyingParty(_ context.Context, protocol, id string) (broker.R
 		return rp, broker.ErrNotFound
 	}
 	return rp, nil
-}
-
-// departer tells parties, or fails.
-type departer struct {
-	fail atomic.Bool
-	mu   sync.Mutex
-	got  []string
-}
-
-func (d *departer) Depart(_ context.Context, dep broker.Departure) error {
-	if d.fail.Load() {
-		return errors.New("the party does not answer")
-	}
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	d.got = append(d.got, dep.Participant.Party+" "+dep.SID)
-	return nil
-}
-
-func (d *departer) told() []string {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	slices.Sort(d.got)
-	return slices.Clone(d.got)
 }
 
 // events exports and verifies the audit log and returns what it says happened.

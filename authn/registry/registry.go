@@ -45,7 +45,7 @@ type Config struct {
 	// Secrets encrypt what identifies persons and verifies them, and key the hashes by which they are found; at least 32
 	// octets each, the newest first. All of them read, the first one writes; Rekey moves what is stored to the first, and
 	// only then may the others go. Who holds the database but not the secrets cannot find a CPR number by trying all of
-	// them (security.md section 5).
+	// them, which takes seconds with a plain hash.
 	Secrets [][]byte
 	// Random makes the IDs of new records; nil is crypto/rand.Reader.
 	Random io.Reader

@@ -15,7 +15,7 @@ import (
 	"github.com/tillid/tillid/authn"
 )
 
-// The secrets that every seeded person has (design/dev-profile.md).
+// The secrets that every seeded person has. They are published, and so protect nobody.
 const (
 	Password      = "Prøve-kode-2026" // of MitID
 	NemIDPassword = "Prove2026kode"   // NemID allows letters and digits only
@@ -52,7 +52,7 @@ func (h Holder) Authenticator(k authn.Kind) (authn.Authenticator, bool) {
 	return h.Authenticators[i], true
 }
 
-// seed is one row of the table in design/dev-profile.md.
+// seed is one row of the table of seeded people.
 type seed struct {
 	userID, given, family string
 	birth                 string // YYYY-MM-DD

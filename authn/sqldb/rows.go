@@ -9,12 +9,20 @@ import (
 // Rows is the answer to a Query. It must be closed.
 type Rows struct {
 	rows *sql.Rows
-	tx   *Tx // the unit it belongs to; nil outside the writer
+	tx   *Tx             // the unit it belongs to; nil outside the writer
+	ctx  context.Context // of a reader outside the writer; nil inside
+	cut  error           // the end of ctx, where it ended the reading
 	err  error
 }
 
 // Next goes to the next row and reports whether there is one; after false, Err tells why.
-func (r *Rows) Next() bool { return r.err == nil && r.rows.Next() }
+func (r *Rows) Next() bool {
+	if r.ctx != nil && r.err == nil {
+		r.cut = r.ctx.Err()
+		r.err = r.cut
+	}
+	return r.err == nil && r.rows.Next()
+}
 
 // Scan copies the columns of the current row into dest, as database/sql does.
 func (r *Rows) Scan(dest ...any) error { return r.fail(r.rows.Scan(dest...)) }
@@ -29,7 +37,11 @@ func (r *Rows) Err() error {
 
 // Close ends the reading; it may be called twice.
 func (r *Rows) Close() error {
-	if err := r.fail(r.rows.Err()); err != nil { // a row cut off by an error must not pass as the last
+	err := r.fail(r.rows.Err()) // a row cut off by an error must not pass as the last
+	if err == nil {
+		err = r.cut
+	}
+	if err != nil {
 		_ = r.rows.Close() // the error before is the one that counts
 		return err
 	}

@@ -43,6 +43,8 @@ type DB struct {
 	queries queries
 	writer  *writer
 	closed  atomic.Bool
+	writes  atomic.Uint64
+	commits atomic.Uint64
 }
 
 // Open opens the database and checks that it answers. It applies no migrations. The error wraps ErrUnavailable when the
@@ -112,6 +114,17 @@ func (db *DB) connect(ctx context.Context) error {
 	return nil
 }
 
+// Stats counts what was made durable since Open.
+type Stats struct {
+	Writes  uint64 // units that were kept
+	Commits uint64 // transactions that kept them: at most one each
+}
+
+// Stats returns the counts as they are now.
+func (db *DB) Stats() Stats {
+	return Stats{Writes: db.writes.Load(), Commits: db.commits.Load()}
+}
+
 // Dialect says which kind of database it is.
 func (db *DB) Dialect() Dialect { return db.source.dialect }
 
@@ -147,7 +160,7 @@ func (db *DB) disconnect() error {
 }
 
 // Query reads rows outside the writer. Placeholders are ?. It sees every write that has returned. Close the Rows before
-// waiting for a Write.
+// waiting for a Write. On SQLite the end of ctx stops the reading between two rows, never within one.
 func (db *DB) Query(ctx context.Context, query string, args ...any) (*Rows, error) {
 	if inside(ctx, db) {
 		return nil, errNested
@@ -155,10 +168,13 @@ func (db *DB) Query(ctx context.Context, query string, args ...any) (*Rows, erro
 	if db.closed.Load() {
 		return nil, errClosed
 	}
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
 	for connections := db.idle; ; connections-- {
 		rows, err := db.queries.run(ctx, query, args)
 		if err == nil {
-			return &Rows{rows: rows}, nil
+			return &Rows{rows: rows, ctx: ctx}, nil
 		}
 		// A server that restarted has left dead connections in the pool, each of which shows only when it is used.
 		if db.Dialect() != PostgreSQL || connections <= 0 || !lost(err) || ctx.Err() != nil {
@@ -191,6 +207,9 @@ func (q *queries) run(ctx context.Context, query string, args []any) (*sql.Rows,
 	if q.dialect == PostgreSQL {
 		return q.db.QueryContext(ctx, q.rebind(query), args...)
 	}
+	// Watching a context costs the driver and database/sql a goroutine each for every query, which is more than the query
+	// itself. DB.Query looks at the context before it, and Rows at every row.
+	ctx = context.WithoutCancel(ctx)
 	stmt, err := q.prepare(ctx, query)
 	if err != nil {
 		return nil, err

@@ -89,6 +89,8 @@ func (s source) dsn(writer bool, wait time.Duration) string {
 		q.Add("_pragma", "synchronous(full)")
 	} else {
 		q.Add("_pragma", "query_only(1)")
+		// Every commit makes a reader's cache worthless, so it need not hold more than one query touches.
+		q.Add("_pragma", "cache_size(-256)")
 	}
 	name := s.shared
 	if s.path != "" {

@@ -235,6 +235,8 @@ func (w *writer) batch(units []*unit) (trouble, error) {
 	if bad, err := w.end(ctx); err != nil {
 		return fail(max(bad, ofBatch), err)
 	}
+	w.db.writes.Add(uint64(kept))
+	w.db.commits.Add(1)
 	return ofUnit, nil
 }
 

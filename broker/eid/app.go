@@ -16,7 +16,7 @@ import (
 const channelPrefix = "tillid:1:"
 
 // wait shows how to reach the transaction from an app. It is filed under the person's index only while an answer is
-// expected, and nothing is sent to any device: who knows a user ID cannot make a phone ring (security.md A3).
+// expected, and nothing is sent to any device: who knows a user ID cannot make a phone ring until its owner gives in.
 func (c *Connector) wait(s *state, options []authn.Option) broker.Turn {
 	channel := s.App.Challenge.Channel
 	w := broker.Wait{Name: "app", Poll: c.poll, Others: c.others(s, options),
@@ -115,7 +115,7 @@ func (c *Connector) approve(ctx context.Context, ask broker.Ask, s *state, a aut
 	if need.Unlocked && !use.Unlocked {
 		return broker.Fail(broker.LevelUnmet, "The app must be unlocked with PIN or biometrics.")
 	}
-	switch err := c.registry.Succeed(ctx, a.ID, lane(ask, s.Person), answer.Counter, ask.Now); {
+	switch err := c.registry.Succeed(ctx, a.ID, lane(ask, s.Person, a.Kind), answer.Counter, ask.Now); {
 	case errors.Is(err, authn.ErrReplayed), gone(err):
 		return &broker.Error{Code: broker.Refused, Text: "The app did not sign this login.", Err: err}
 	case err != nil:

@@ -132,20 +132,21 @@ func (c *Connector) identify(ctx context.Context, ask broker.Ask, typed string) 
 	if len(c.scheme.Plan(assurance.Low, can, nil)) == 0 {
 		return c.unknown(ask, id), true, nil // there is nothing that they could be asked for
 	}
-	s := c.begin(ask, person.ID, person.IAL, can, nil)
+	s := c.begin(ask, person.ID, can, nil)
 	s.UserID = id
 	return s, true, nil
 }
 
-// begin settles what to aim for.
-func (c *Connector) begin(ask broker.Ask, person authn.PersonID, ial assurance.Level, can []authn.Authenticator, had []authn.Use) *state {
+// begin settles what to aim for: the first that is preferred of what the authenticators reach. How surely the person is
+// proofed does not count here, since what is asked for would tell it to everybody who types the user ID.
+func (c *Connector) begin(ask broker.Ask, person authn.PersonID, can []authn.Authenticator, had []authn.Use) *state {
 	s := &state{Person: person, Had: had}
 	for _, a := range can {
 		s.Held = append(s.Held, held{a.ID, a.Kind})
 	}
 	_, want := ask.Want.Needs()
 	for _, m := range ask.Prefer {
-		if needIAL, aal := m.Needs(); ial >= needIAL && len(c.scheme.Plan(aal, can, had)) > 0 {
+		if _, aal := m.Needs(); len(c.scheme.Plan(aal, can, had)) > 0 {
 			want = aal
 			break
 		}
@@ -170,14 +171,16 @@ func (c *Connector) resume(ctx context.Context, ask broker.Ask) (broker.Turn, []
 	can := usable(all)
 	var had []authn.Use
 	if h := ask.Have; h != nil && h.Person == ask.Person && h.Connector == c.Name() {
-		// What has been blocked since proves nothing any more.
+		// What has been blocked or replaced since proves nothing any more.
 		for _, u := range h.Uses {
-			if slices.ContainsFunc(all, func(a authn.Authenticator) bool { return a.Kind == u.Kind && a.State == authn.Active }) {
+			if slices.ContainsFunc(all, func(a authn.Authenticator) bool {
+				return a.Kind == u.Kind && a.State == authn.Active && !a.Created.After(h.AuthTime)
+			}) {
 				had = append(had, u)
 			}
 		}
 	}
-	s := c.begin(ask, person.ID, person.IAL, can, had)
+	s := c.begin(ask, person.ID, can, had)
 	if _, aal := ask.Want.Needs(); len(had) > 0 && s.Aim < aal {
 		return nil, nil, c.outOfReach(aal, all)
 	}

@@ -145,7 +145,7 @@ func TestThePartysPreferenceIsAimedForWhereItCanBeReached(t *testing.T) {
 	w := open(t)
 	prefer := []assurance.Minimum{loa(assurance.High), loa(assurance.Substantial)}
 	w.start(t, broker.Ask{Want: loa(assurance.Low), Prefer: prefer, Hint: "anna"}).expect(t, "wait:app or code_display")
-	w.start(t, broker.Ask{Want: loa(assurance.Low), Prefer: prefer, Hint: "david"}).expect(t, "password:password or app") // IAL Low
+	w.start(t, broker.Ask{Want: loa(assurance.Low), Prefer: prefer, Hint: "david"}).expect(t, "wait:app") // whose IAL is Low, which is nobody's business yet
 }
 
 func TestStepUpAsksOnlyForWhatIsMissing(t *testing.T) {
@@ -180,6 +180,12 @@ func TestStepUpAsksOnlyForWhatIsMissing(t *testing.T) {
 	w.registry.held[a.ID] = a
 	ask.Have = &low
 	w.start(t, ask).expect(t, "wait:app")
+	// Nor does one that was replaced since, by whoever knows the new one.
+	a.State, a.Created = authn.Active, low.AuthTime.Add(time.Second)
+	w.registry.held[a.ID] = a
+	w.start(t, ask).expect(t, "wait:app or code_display")
+	a.State = authn.Blocked
+	w.registry.held[a.ID] = a
 	// Nobody else can take the place of the person.
 	d = w.start(t, ask)
 	d.send(t, "user_id", "bo").expect(t, "wait:app")

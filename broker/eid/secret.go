@@ -20,7 +20,7 @@ type attempt struct {
 // reserve counts an attempt on every authenticator of the kind being asked for, and returns those that may be checked. It
 // does the same for people who do not exist. Where none may be, problem says why.
 func (c *Connector) reserve(ctx context.Context, ask broker.Ask, s *state) (open []attempt, problem string, args map[string]string, err error) {
-	lane := lane(ask, s.Person)
+	lane := lane(ask, s.Person, s.Asking)
 	var paused *authn.PausedError
 	for _, id := range s.of(s.Asking) {
 		a, err := c.registry.Authenticator(ctx, id)
@@ -58,11 +58,11 @@ func (c *Connector) reserve(ctx context.Context, ask broker.Ask, s *state) (open
 	return nil, problem, nil, nil
 }
 
-func lane(ask broker.Ask, person authn.PersonID) authn.Lane {
+func lane(ask broker.Ask, person authn.PersonID, kind authn.Kind) authn.Lane {
 	if ask.Lane == nil {
 		return ""
 	}
-	return ask.Lane(string(person))
+	return ask.Lane(string(person), kind)
 }
 
 // succeed makes it durable that one attempt was right. The others of the same kind were made by the same person, who just

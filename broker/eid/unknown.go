@@ -6,7 +6,6 @@ import (
 
 	"github.com/google/uuid"
 
-	"github.com/tillid/tillid/assurance"
 	"github.com/tillid/tillid/authn"
 	"github.com/tillid/tillid/broker"
 )
@@ -15,13 +14,13 @@ import (
 // that two of them hardly ever share one, which would show as a pause that nobody earned.
 const buckets = 1 << 16
 
-// unknown invents somebody for a user ID that nobody can log in with (security.md A1). What they seem to hold is one of
-// the scheme's usual sets and the same every time.
+// unknown invents somebody for a user ID that nobody can log in with (OWASP ASVS 5.0, 6.3.8). What they seem to hold is
+// one of the scheme's usual sets and the same every time.
 func (c *Connector) unknown(ask broker.Ask, userID string) *state {
 	key := c.keyed("usual", userID)
 	set := c.scheme.Usual[binary.BigEndian.Uint64(key)%uint64(len(c.scheme.Usual))]
 	bucket := binary.BigEndian.Uint64(key[8:]) % buckets
-	s := c.begin(ask, c.nobody(userID), assurance.Substantial, usable(imagine(set, string(c.keyed("bucket", fmt.Sprint(bucket))))), nil)
+	s := c.begin(ask, c.nobody(userID), usable(imagine(set, string(c.keyed("bucket", fmt.Sprint(bucket))))), nil)
 	s.UserID, s.Unknown = userID, true
 	return s
 }

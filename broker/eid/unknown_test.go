@@ -78,14 +78,16 @@ func TestUnknownUserIDsCannotBeToldApart(t *testing.T) {
 		{fields: []string{"use", "audio_reader", "code", "111111"}},
 		{fields: []string{"code", "111111"}, advance: 24 * time.Hour},
 	}
-	for _, want := range []assurance.Level{assurance.Low, assurance.Substantial, assurance.High} {
+	low, substantial, high := loa(assurance.Low), loa(assurance.Substantial), loa(assurance.High)
+	for _, asked := range []broker.Ask{{Want: low}, {Want: substantial}, {Want: high},
+		{Want: low, Prefer: []assurance.Minimum{high, substantial, low}}, {Want: low, Prefer: []assurance.Minimum{substantial}}} {
 		for _, user := range []string{"anna", "bo", "carla", "david", "emma", "frida", "karl"} {
-			t.Run(fmt.Sprintf("%s %v", user, want), func(t *testing.T) {
+			t.Run(fmt.Sprintf("%s %v %v", user, asked.Want, asked.Prefer), func(t *testing.T) {
 				w := open(t)
 				twin := w.twin(t, user)
 				walk := func(id string) (shown, calls []string) {
 					w.registry.took()
-					d := w.start(t, broker.Ask{Want: loa(want)}).send(t, "user_id", id)
+					d := w.start(t, asked).send(t, "user_id", id)
 					shown, calls = append(shown, bytesOf(t, d)), append(calls, fmt.Sprint(w.registry.took()))
 					for _, try := range tries {
 						d.ask.Now = d.ask.Now.Add(try.advance)
@@ -196,7 +198,7 @@ func TestAStrangerCannotLockTheOwnerOut(t *testing.T) {
 	if until := d.turn.(broker.Prompt).Args["until"]; until <= at.UTC().Format(time.RFC3339) {
 		t.Errorf("paused until %q", until)
 	}
-	mine := func(person string) authn.Lane {
+	mine := func(person string, _ authn.Kind) authn.Lane {
 		if person == string(frida.Person.ID) {
 			return "my browser"
 		}

@@ -37,9 +37,9 @@ func (p *Provider) authorize(w http.ResponseWriter, r *http.Request) {
 	}
 	browser := p.broker.Browser(r)
 	tx, step, err := p.broker.Begin(r.Context(), request, browser)
-	switch code := broker.CodeOf(err); code {
+	switch broker.CodeOf(err) {
 	case "":
-	case broker.Unavailable, broker.Internal:
+	case broker.Unavailable:
 		// The person can reload; a redirect would end the login at the client for what may be over in a second.
 		p.fail(w, r, err)
 		return

@@ -3,6 +3,7 @@ package oidc_test
 import (
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -117,11 +118,23 @@ func TestUserinfoRefuses(t *testing.T) {
 		if status, header, _ := w.roundTrip(r); status == http.StatusOK || header.Get("Cache-Control") != "no-store" {
 			t.Errorf("%s: %d", r.Method, status)
 		}
-		r = newRequest(t, r.Method, r.URL.String(), "access_token="+got.Access)
+		body := "access_token=" + got.Access
+		if r.Method == http.MethodGet {
+			body = ""
+		}
+		r = newRequest(t, r.Method, r.URL.String(), body)
 		r.Header.Set("Authorization", "Bearer "+got.Access)
 		if status, _, _ := w.roundTrip(r); status != http.StatusBadRequest {
 			t.Errorf("two tokens by %s: %d", r.Method, status)
 		}
+	}
+	r := newRequest(t, http.MethodGet, w.issuer+"/oidc/userinfo", "")
+	if status, header, _ := w.roundTrip(r); status != http.StatusUnauthorized || header.Get("WWW-Authenticate") != `Bearer realm="`+w.issuer+`"` {
+		t.Errorf("without a token there is no error code (RFC 6750 section 3.1): %d %v", status, header)
+	}
+	r.Header.Set("Authorization", "Bearer x")
+	if _, header, _ := w.roundTrip(r); !contains(header.Get("WWW-Authenticate"), `error="invalid_token"`) {
+		t.Errorf("%v", header)
 	}
 	w.clock.advance(time.Hour)
 	if status, _ := w.userinfo(got.Access); status != http.StatusUnauthorized {
@@ -314,6 +327,35 @@ func TestCPRMatchTriesAreOfTheLogin(t *testing.T) {
 	second := w.redeem(b.code(p), "client_id", "web", "client_secret", webWord)
 	if status, got := w.bearer(http.MethodPost, "/oidc/cpr-match", second.Access, `{"cpr":"7403751231"}`); status != http.StatusTooManyRequests {
 		t.Errorf("%d %v", status, got)
+	}
+}
+
+// Every request and every answer is in the audit log, those that were refused too (NSIS 6.7).
+func TestEverythingIsInTheAuditLog(t *testing.T) {
+	w := newWorld(t)
+	got := w.as("anna", "app")
+	w.userinfo(got.Access)
+	w.send("/oidc/introspect", "web:"+webWord, url.Values{"token": {got.Access}})
+	events, _ := w.events()
+	for _, want := range []string{"asked", "authenticated", "answered", "issued", "userinfo", "introspected"} {
+		if !slices.Contains(events, want) {
+			t.Errorf("no %q in %v", want, events)
+		}
+	}
+	for name, refuse := range map[string]func(){
+		"an unknown client":  func() { w.browser().authorize(w.request("nobody")) },
+		"a wrong scope":      func() { w.browser().authorize(w.request("app", "scope", "x")) },
+		"a wrong code":       func() { w.redeem("x") },
+		"a wrong refresh":    func() { w.refresh("app", "x") },
+		"a wrong secret":     func() { w.redeem("x", "client_id", "web", "client_secret", "x") },
+		"a connector abroad": func() { w.browser().authorize(w.request("app", "idp_values", "abroad")) },
+	} {
+		_, before := w.events()
+		refuse()
+		events, after := w.events()
+		if strings.Count(after, "request_refused") != strings.Count(before, "request_refused")+1 {
+			t.Errorf("%s does not leave one line: %v", name, events)
+		}
 	}
 }
 

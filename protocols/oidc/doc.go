@@ -25,7 +25,10 @@
 //     scope; it is refused only for scopes that the client is not registered for.
 //   - RFC 6749 section 5.2 knows no temporarily_unavailable at the token endpoint. It is what a store that is down answers,
 //     with status 503 and Retry-After.
+//   - RFC 7591 section 2 makes RS256 the default of id_token_signed_response_alg. Here it is ES256, where there is a key for it.
 //   - OpenID Connect Core 5.5: of the claims parameter only acr is honoured; all other claims depend on scopes.
+//   - RFC 6749 section 4.1.2.1 has temporarily_unavailable for the redirect. A store that is down at the first step is a page
+//     with status 503 and Retry-After instead, so that the person can try again without beginning anew at the client.
 //   - A POST to the authorization or logout endpoint is answered by a redirect to the same request as GET, because a
 //     browser sends no SameSite=Lax cookie with a POST from another site.
 //   - Package op logs refused requests to slog's default logger, not to Config.Logger.

@@ -9,6 +9,7 @@ import (
 
 	"github.com/zitadel/oidc/v3/pkg/op"
 
+	"github.com/tillid/tillid/authn"
 	"github.com/tillid/tillid/broker"
 )
 
@@ -68,5 +69,17 @@ func TestEveryCodeHasItsAnswer(t *testing.T) {
 	}
 	if got := describe("Æ \"quoted\"\\\r\n"); got != " 'quoted'" {
 		t.Errorf("%q", got)
+	}
+}
+
+// Without a legal basis no number is revealed, whatever the scopes say.
+func TestRevealNeedsBasis(t *testing.T) {
+	cpr, err := authn.ParseCPR("7403751231")
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := new(Provider).reveal(t.Context(), issued{client: Client{ID: "x", Claims: []string{"ssn"}}}, authn.Person{CPR: cpr})
+	if got != "" || broker.CodeOf(err) != broker.Expired {
+		t.Errorf("%q %v", got, err)
 	}
 }

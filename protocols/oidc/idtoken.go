@@ -99,7 +99,7 @@ func (p *Provider) idToken(i issued, nonce, access string) (string, error) {
 		Issuer: p.issuer, Subject: i.grant.Subject, Audience: i.client.ID,
 		Expires: now.Add(p.lifetimes.IDToken).Unix(), IssuedAt: now.Unix(), AuthTime: i.grant.AuthTime.Unix(),
 		Nonce: nonce, ACR: s.acr, AMR: i.grant.AMR, TokenHash: base64.RawURLEncoding.EncodeToString(sum[:16]),
-		SID: p.broker.SID(Protocol, i.client.ID, i.grant), IDP: i.data.IDP, LoA: s.loa, IAL: s.ial, AAL: s.aal,
+		SID: i.grant.SID, IDP: i.data.IDP, LoA: s.loa, IAL: s.ial, AAL: s.aal,
 		IdentityType: i.data.Type,
 	})
 }

@@ -177,6 +177,9 @@ func TestSingleSignOn(t *testing.T) {
 	if p := b.authorize(w.request("app", "id_token_hint", hint)); p.params.Get("code") == "" {
 		t.Errorf("the hint is of the person in the session: %q", p.body)
 	}
+	if p := b.authorize(w.request("web", "id_token_hint", hint)); p.params.Get("error") != "invalid_request" {
+		t.Errorf("another client's ID token is a hint: %v", p.to)
+	}
 	stranger := w.browser()
 	if p := stranger.prove(stranger.authorize(w.request("app", "id_token_hint", hint)), "bo", "Substantial"); p.params.Get("code") != "" {
 		t.Error("another person than the hint's logged in")

@@ -50,14 +50,15 @@ func TestLogoutByHint(t *testing.T) {
 // Without one the person is asked first, and only a registered address gets the browser (attack O12).
 func TestLogoutAsks(t *testing.T) {
 	w := newWorld(t)
-	foreign := newWorld(t)
-	theirs := foreign.redeem(foreign.browser().login(foreign.request("app"))).ID
+	foreign, sibling := newWorld(t), newWorld(t, withPath("/other"), func(c *oidc.Config, _ *world) { c.Keys = w.keys })
+	theirs, siblings := foreign.as("anna", "app").ID, sibling.as("anna", "app").ID
 	for name, v := range map[string]url.Values{
-		"nothing":        {},
-		"client":         {"client_id": {"app"}, "post_logout_redirect_uri": {goodbye}},
-		"unknown client": {"client_id": {"nobody"}, "post_logout_redirect_uri": {goodbye}},
-		"garbage":        {"id_token_hint": {"x"}, "post_logout_redirect_uri": {goodbye}},
-		"another server": {"id_token_hint": {theirs}, "post_logout_redirect_uri": {goodbye}},
+		"nothing":                           {},
+		"client":                            {"client_id": {"app"}, "post_logout_redirect_uri": {goodbye}},
+		"unknown client":                    {"client_id": {"nobody"}, "post_logout_redirect_uri": {goodbye}},
+		"garbage":                           {"id_token_hint": {"x"}, "post_logout_redirect_uri": {goodbye}},
+		"another issuer with the same keys": {"id_token_hint": {siblings}, "post_logout_redirect_uri": {goodbye}},
+		"another server":                    {"id_token_hint": {theirs}, "post_logout_redirect_uri": {goodbye}},
 	} {
 		b := w.browser()
 		b.login(w.request("app"))
@@ -122,6 +123,9 @@ func (r *receiver) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 	if err == nil && req.Method == http.MethodPost && r.status/100 == 2 {
 		r.got = append(r.got, values.Get("logout_token"))
 	}
+	if req.URL.Path == "/elsewhere" {
+		return // where a redirect that is followed would find what it wants
+	}
 	if r.status/100 == 3 {
 		w.Header().Set("Location", "/elsewhere")
 	}
@@ -150,7 +154,8 @@ func TestBackchannelLogout(t *testing.T) {
 	roots.AddCert(secure.Certificate())
 	w := newWorld(t, func(c *oidc.Config, _ *world) { c.Roots = roots })
 	for id, uri := range map[string]string{"a": plain.URL + "/hook", "b": secure.URL + "/hook"} {
-		must(t, w.registry.Add(oidc.Client{ID: id, RedirectURIs: []string{callback}, BackchannelLogoutURI: uri, SSO: true, MinimumLoA: assurance.Low}))
+		must(t, w.registry.Add(oidc.Client{ID: id, RedirectURIs: []string{callback}, BackchannelLogoutURI: uri, SSO: true,
+			MinimumLoA: assurance.Low, PostLogoutRedirectURIs: []string{goodbye}}))
 	}
 	b := w.browser()
 	first := claims(t, w.redeem(b.login(w.request("a")), "client_id", "a").ID)
