@@ -3,6 +3,8 @@ package broker
 import (
 	"errors"
 	"fmt"
+
+	"github.com/tillid/tillid/authn"
 )
 
 // Code is what went wrong, from a closed set that every protocol adapter translates in one table.
@@ -37,6 +39,16 @@ type Error struct {
 	Code Code
 	Text string // one English sentence without personal data, fit for error_description; may be empty
 	Err  error  // the private cause, for the log only; may be nil
+	// Ways are what would have reached the level, for a LevelUnmet of a person who has proved who they are. They say what
+	// the person holds, and so are for the person's page: neither the party nor the log is told.
+	Ways []Way
+}
+
+// Way is one set of authenticators that would reach a level together.
+type Way struct {
+	Kinds    []authn.Kind `json:"kinds"`              // in the order in which they are asked for
+	Obtain   []authn.Kind `json:"obtain,omitempty"`   // of them, what the person does not hold
+	Unusable []authn.Kind `json:"unusable,omitempty"` // of them, what the person holds and this broker has no ceremony for
 }
 
 // Error holds the private cause and therefore belongs in logs, not in answers.

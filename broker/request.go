@@ -85,10 +85,11 @@ type failure struct {
 	Code  Code                      `json:"code"`
 	Text  string                    `json:"text,omitempty"`
 	Short *assurance.ShortfallError `json:"short,omitempty"`
+	Ways  []Way                     `json:"ways,omitempty"`
 }
 
 func newFailure(e *Error) *failure {
-	f := &failure{Code: e.Code, Text: e.Text}
+	f := &failure{Code: e.Code, Text: e.Text, Ways: e.Ways}
 	if !errors.As(e.Err, &f.Short) {
 		f.Short = nil
 	}
@@ -96,7 +97,7 @@ func newFailure(e *Error) *failure {
 }
 
 func (f *failure) err() *Error {
-	e := &Error{Code: f.Code, Text: f.Text}
+	e := &Error{Code: f.Code, Text: f.Text, Ways: f.Ways}
 	if f.Short != nil {
 		e.Err = f.Short
 	}

@@ -182,7 +182,7 @@ func (c *Connector) resume(ctx context.Context, ask broker.Ask) (broker.Turn, []
 	}
 	s := c.begin(ask, person.ID, can, had)
 	if _, aal := ask.Want.Needs(); len(had) > 0 && s.Aim < aal {
-		return nil, nil, c.outOfReach(aal, all)
+		return nil, nil, c.outOfReach(aal, s.Aim, all)
 	}
 	if s.Aim == assurance.None {
 		return nil, nil, broker.Fail(broker.Refused, "The person may not log in here.")

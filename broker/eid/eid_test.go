@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -119,8 +120,8 @@ func TestWhoReachesWhat(t *testing.T) {
 
 func TestARefusalSaysWhatIsMissing(t *testing.T) {
 	for who, wants := range map[string][]string{
-		"anna":  {"AAL High", "password and chip", "to be obtained: chip"},
-		"bo":    {"AAL High", "password and chip", "held"},
+		"anna":  {"AAL High", "{[password chip] [chip] []}"},
+		"bo":    {"AAL High", "{[password chip] [] [chip]}"},
 		"david": {"IAL Substantial", "Low"},
 	} {
 		w := open(t)
@@ -133,9 +134,19 @@ func TestARefusalSaysWhatIsMissing(t *testing.T) {
 			t.Fatal(err)
 		}
 		d.send(t).expect(t, "level_unmet")
+		var e *broker.Error
+		if !errors.As(d.err, &e) {
+			t.Fatal(d.err)
+		}
 		for _, part := range wants {
-			if !strings.Contains(broker.TextOf(d.err), part) {
-				t.Errorf("%s: %q lacks %q", who, broker.TextOf(d.err), part)
+			if said := fmt.Sprint(e.Text, e.Ways); !strings.Contains(said, part) {
+				t.Errorf("%s: %q lacks %q", who, said, part)
+			}
+		}
+		// What the person holds is for the person alone.
+		for _, kind := range []string{"password", "chip"} {
+			if strings.Contains(e.Text, kind) || strings.Contains(e.Error(), kind) {
+				t.Errorf("%s: the party or the log is told of a %s: %v", who, kind, e)
 			}
 		}
 	}
@@ -151,6 +162,7 @@ func TestThePartysPreferenceIsAimedForWhereItCanBeReached(t *testing.T) {
 func TestStepUpAsksOnlyForWhatIsMissing(t *testing.T) {
 	w := open(t)
 	anna := w.people["anna"]
+	var refused *broker.Error
 	low := w.start(t, broker.Ask{Want: loa(assurance.Low), Hint: "anna"}).send(t, "password", simulator.Password).identity(t)
 	ask := broker.Ask{Want: loa(assurance.Substantial), Person: low.Person, Have: &low, Now: now.Add(time.Minute)}
 	d := w.start(t, ask).expect(t, "code:code_display or app")
@@ -160,7 +172,7 @@ func TestStepUpAsksOnlyForWhatIsMissing(t *testing.T) {
 	}
 	// High is out of reach, and the session has proved who asks.
 	ask.Want = loa(assurance.High)
-	if d := w.start(t, ask).expect(t, "level_unmet"); !strings.Contains(broker.TextOf(d.err), "to be obtained: chip") {
+	if d := w.start(t, ask).expect(t, "level_unmet"); !errors.As(d.err, &refused) || !slices.Equal(refused.Ways[0].Obtain, []authn.Kind{authn.Chip}) {
 		t.Error(d.err)
 	}
 	// What the session proved counts for nobody else, and not through another connector.

@@ -3,9 +3,7 @@ package eid
 import (
 	"context"
 	"errors"
-	"fmt"
 	"slices"
-	"strings"
 
 	"github.com/tillid/tillid/assurance"
 	"github.com/tillid/tillid/authn"
@@ -34,11 +32,13 @@ func (c *Connector) finish(ctx context.Context, ask broker.Ask, s *state) (broke
 		if err != nil {
 			return nil, nil, unavailable(err)
 		}
-		return nil, nil, c.outOfReach(wantAAL, all)
+		return nil, nil, c.outOfReach(wantAAL, aal, all)
 	}
 	if p.IAL < max(wantIAL, assurance.Low) {
-		return nil, nil, broker.Fail(broker.LevelUnmet, "IAL %v is required; the identity is proofed at %v and has to be proofed anew.",
+		e := broker.Fail(broker.LevelUnmet, "IAL %v is required; the identity is proofed at %v and has to be proofed anew.",
 			max(wantIAL, assurance.Low), p.IAL)
+		e.Err = short(assurance.IAL, assurance.Minimum{IAL: max(wantIAL, assurance.Low)}, assurance.Levels{IAL: p.IAL, AAL: aal, FAL: assurance.High})
+		return nil, nil, e
 	}
 	id := broker.Identity{Connector: c.Name(), Person: string(p.ID), Type: broker.Private,
 		// FAL is the broker's to lower: within it, nothing stands between the scheme and the broker.
@@ -50,39 +50,35 @@ func (c *Connector) finish(ctx context.Context, ask broker.Ask, s *state) (broke
 	return broker.Proven{Identity: id}, nil, nil
 }
 
-// outOfReach says what would reach the level: what the person holds already but cannot use here, or would have to obtain.
-func (c *Connector) outOfReach(want assurance.Level, all []authn.Authenticator) error {
-	var ways []string
+// outOfReach says to the party that the level is out of reach, and to the person alone what would reach it: what they hold
+// already but cannot use here, or would have to obtain.
+func (c *Connector) outOfReach(want, got assurance.Level, all []authn.Authenticator) error {
+	want = max(want, assurance.Low)
+	e := broker.Fail(broker.LevelUnmet, "AAL %v is required, and the person's authenticators do not reach it here.", want)
+	e.Err = short(assurance.AAL, assurance.Minimum{AAL: want}, assurance.Levels{IAL: assurance.High, AAL: got, FAL: assurance.High})
 	for _, g := range c.scheme.Gaps(want, all) {
-		way := g.Combination.String()
-		var foreign []string
+		w := broker.Way{Obtain: g.Obtain}
 		for _, u := range g.Combination.Uses {
-			if ceremonies[u.Kind] == "" {
-				foreign = append(foreign, u.Kind.Name())
+			w.Kinds = append(w.Kinds, u.Kind)
+			if ceremonies[u.Kind] == "" && !slices.Contains(g.Obtain, u.Kind) {
+				w.Unusable = append(w.Unusable, u.Kind)
 			}
 		}
-		switch {
-		case len(g.Obtain) > 0:
-			way += fmt.Sprintf(" (to be obtained: %s)", names(g.Obtain))
-		case len(foreign) > 0:
-			way += fmt.Sprintf(" (held; but this broker has no ceremony for: %s)", strings.Join(foreign, ", "))
-		default:
-			way += " (held)"
-		}
-		if !slices.Contains(ways, way) {
-			ways = append(ways, way)
+		same := func(o broker.Way) bool { return slices.Equal(o.Kinds, w.Kinds) }
+		if !slices.ContainsFunc(e.Ways, same) {
+			e.Ways = append(e.Ways, w)
 		}
 	}
-	if ways == nil {
-		return broker.Fail(broker.LevelUnmet, "No authenticators of %s reach AAL %v.", c.scheme.Title, want)
-	}
-	return broker.Fail(broker.LevelUnmet, "AAL %v takes %s.", want, strings.Join(ways, ", or "))
+	return e
 }
 
-func names(kinds []authn.Kind) string {
-	var out []string
-	for _, k := range kinds {
-		out = append(out, k.Name())
+func short(axis assurance.Axis, wanted assurance.Minimum, got assurance.Levels) *assurance.ShortfallError {
+	e := &assurance.ShortfallError{Wanted: wanted, Got: got}
+	switch axis {
+	case assurance.IAL:
+		e.Missing = []assurance.Shortfall{{Axis: axis, Wanted: wanted.IAL, Got: got.IAL}}
+	default:
+		e.Missing = []assurance.Shortfall{{Axis: axis, Wanted: wanted.AAL, Got: got.AAL}}
 	}
-	return strings.Join(out, ", ")
+	return e
 }
