@@ -74,7 +74,10 @@ var checks = []check{
 	{"broker_too_low", refuse,
 		func(s *situation) bool { return s.ask.Least().LoA > s.fal },
 		func(s *situation) *Error {
-			return Fail(LevelUnmet, "This broker is notified at level %v and cannot assert %v.", s.fal, s.ask.Least().LoA)
+			least := s.ask.Least()
+			return unmet(&assurance.ShortfallError{Wanted: least,
+				Got:     assurance.Levels{IAL: assurance.High, AAL: assurance.High, FAL: s.fal}, // whoever it is, and whatever they use
+				Missing: []assurance.Shortfall{{Axis: assurance.LoA, Wanted: least.LoA, Got: s.fal}}})
 		}},
 
 	// This transaction has its own authentication: it suffices or it does not.
