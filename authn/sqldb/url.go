@@ -87,6 +87,7 @@ func (s source) dsn(writer bool, wait time.Duration) string {
 			q.Add("_pragma", "journal_mode(wal)")
 		}
 		q.Add("_pragma", "synchronous(full)")
+		q.Add("_pragma", "cache_size(-512)") // KiB; the operating system holds the file's pages as well
 	} else {
 		q.Add("_pragma", "query_only(1)")
 		// Every commit makes a reader's cache worthless, so it need not hold more than one query touches.

@@ -135,3 +135,13 @@ func (br *Browser) approve(channel string, h simulator.Holder, unlock authn.Unlo
 	_, _, err = br.b.core.Remote(ctx, ticket, broker.Input{Fields: answer})
 	return err
 }
+
+// Cookies are those that the browser would send to the broker.
+func (br *Browser) Cookies() []*http.Cookie {
+	br.b.t.Helper()
+	at, err := url.Parse(br.b.Issuer)
+	if err != nil {
+		br.b.t.Fatalf("brokertest: %v", err)
+	}
+	return br.client.Jar.Cookies(at)
+}

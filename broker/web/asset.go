@@ -13,6 +13,20 @@ import (
 //go:embed assets
 var assetFiles embed.FS
 
+//go:embed assets/look.css
+var lookFile []byte
+
+//go:embed assets/mark.svg
+var markFile []byte
+
+// Look is the part of the style sheet that has nothing to do with a login: colours in the light and the dark scheme, type,
+// links, buttons and fields. Pages of an installation's own that begin their style sheet with it look like ours, and follow
+// when ours change. The bytes are the caller's own.
+func Look() []byte { return bytes.Clone(lookFile) }
+
+// Mark is our mark, an SVG drawing of 32 by 32 units. The bytes are the caller's own.
+func Mark() []byte { return bytes.Clone(markFile) }
+
 // asset is a file whose name holds the digest of its content, so that a browser may keep it for ever.
 type asset struct {
 	content []byte
@@ -43,6 +57,9 @@ func collectAssets(prefix string, theme []byte) (map[string]asset, hrefs, error)
 		content, err := assetFiles.ReadFile("assets/" + f.name)
 		if err != nil {
 			return nil, h, err
+		}
+		if f.href == &h.Style {
+			content = append(Look(), content...)
 		}
 		*f.href = add(f.name, f.kind, content)
 	}

@@ -177,7 +177,7 @@ func TestPagesFitEveryScreen(t *testing.T) {
 			name          string
 			width, height int64
 			scheme        string
-		}{{"small", 320, 640, "light"}, {"desk", 1280, 900, "light"}, {"dark", 1280, 900, "dark"}} {
+		}{{"small", 320, 640, "light"}, {"desk", 1000, 900, "light"}, {"dark", 1000, 900, "dark"}} {
 			if screen.name == "dark" && shots == "" {
 				continue
 			}
@@ -190,6 +190,11 @@ func TestPagesFitEveryScreen(t *testing.T) {
 			small, err := chromedp.Run(ctx, chromedp.Evaluate[[]string](`[...document.querySelectorAll("a, button, summary, input:not([type=hidden])")]
 				.filter((e) => e.offsetParent && !e.matches(".skip") && e.getBoundingClientRect().height < 24).map((e) => e.outerHTML)`))
 			must(t, err)
+			height, err := chromedp.Run(ctx, chromedp.Evaluate[int64](`document.scrollingElement.scrollHeight`))
+			must(t, err)
+			if screen.name != "small" && height > screen.height {
+				t.Errorf("%s on %s: %d pixels high, so that one must scroll", name, screen.name, height)
+			}
 			if width > screen.width {
 				t.Errorf("%s on %s: %d pixels wide", name, screen.name, width)
 			}

@@ -9,7 +9,7 @@ import (
 // showLeave asks the person to confirm a logout that anybody's link could have asked for.
 func (p *Pages) showLeave(w http.ResponseWriter, r *http.Request, tx broker.Transaction) {
 	v := p.ofLogout(r, tx)
-	v.Switch = true
+	v.Switch, v.Limit = true, p.limit(v.words, tx)
 	v.Title = v.T("leave.title")
 	p.render(w, r, http.StatusOK, "leave", v, 0)
 }

@@ -29,6 +29,7 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"sync"
 	"time"
 	_ "time/tzdata" // the pages show Danish time on machines without a time zone database
 
@@ -71,7 +72,9 @@ type Config struct {
 // Pages serves the pages. It is made by New, and its methods may be called concurrently.
 type Pages struct {
 	config    Config
-	templates map[string]*template.Template
+	templates map[pageName]*template.Template
+	buffers   sync.Pool // of *bytes.Buffer, for pages under way
+	plans     qrPlans
 	texts     map[string]map[string]string
 	assets    map[string]asset
 	hrefs     hrefs
@@ -122,15 +125,19 @@ func New(c Config) (*Pages, error) {
 	if err != nil {
 		faults = append(faults, fmt.Errorf("web: the time zone: %w", err))
 	}
-	templates, err := parseTemplates()
-	if err != nil {
-		faults = append(faults, err)
-	}
 	if faults != nil {
 		return nil, errors.Join(faults...)
 	}
-	p := &Pages{config: c, templates: templates, texts: texts, zone: zone, origin: http.NewCrossOriginProtection()}
-	p.assets, p.hrefs, err = collectAssets(c.Prefix, c.Theme)
+	p := &Pages{config: c, texts: texts, zone: zone, origin: http.NewCrossOriginProtection()}
+	if p.assets, p.hrefs, err = collectAssets(c.Prefix, c.Theme); err != nil {
+		return nil, err
+	}
+	same := fixed{"Brand": c.Name, "Help": c.Help, "Accessibility": c.Accessibility, "Test": "",
+		"Style": p.hrefs.Style, "Script": p.hrefs.Script, "Mark": p.hrefs.Mark, "Theme": p.hrefs.Theme}
+	if c.Test {
+		same["Test"] = "yes"
+	}
+	p.templates, err = parseTemplates(texts, same)
 	return p, err
 }
 

@@ -3,13 +3,17 @@ package web
 import (
 	"errors"
 	"net/http"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/tillid/tillid/assurance"
+	"github.com/tillid/tillid/authn"
 	"github.com/tillid/tillid/broker"
 )
 
 type refusalBody struct {
 	Text   []string // one paragraph each
+	Ways   []string // authenticators that would do; empty where that is not the point
 	Reason string   // the broker's own sentence, in English; may be empty
 	Advice string
 	Back   string // the button that leads back to the service
@@ -26,6 +30,9 @@ func (p *Pages) showRefusal(w http.ResponseWriter, r *http.Request, tx broker.Tr
 		v.Title = v.T("refusal.level.title")
 		b.Text, b.Advice = shortfall(v, short)
 		b.Reason = "" // all of it is in the text
+		for _, w := range e.Ways {
+			b.Ways = append(b.Ways, way(v, w))
+		}
 	case e.Code == broker.LevelUnmet:
 		v.Title = v.T("refusal.level.title")
 		b.Text, b.Advice = []string{v.T("loa.low")}, v.T("refusal.level.advice")
@@ -50,6 +57,40 @@ func shortfall(v view, short *assurance.ShortfallError) ([]string, string) {
 		return append(text, v.T("refusal.level.ial")), v.T("refusal.level.ial.advice")
 	}
 	return text, v.T("refusal.level.advice")
+}
+
+// way names authenticators that would reach the level together, and what of them the person lacks.
+func way(v view, w broker.Way) string {
+	text := listed(v, w.Kinds)
+	if len(w.Obtain) > 0 {
+		text = v.T("refusal.way.obtain", "way", text, "kinds", lowerFirst(listed(v, w.Obtain)))
+	}
+	if len(w.Unusable) > 0 {
+		text = v.T("refusal.way.unusable", "way", text, "kinds", lowerFirst(listed(v, w.Unusable)))
+	}
+	return text
+}
+
+// listed is names of authenticators as in running text: "Kodeviser og adgangskode".
+func listed(v view, all []authn.Kind) string {
+	var text string
+	for i, k := range all {
+		name := v.T("kind." + string(k))
+		switch {
+		case i == 0:
+			text = name
+		case i == len(all)-1:
+			text = v.T("list.and", "list", text, "last", lowerFirst(name))
+		default:
+			text += ", " + lowerFirst(name)
+		}
+	}
+	return text
+}
+
+func lowerFirst(s string) string {
+	first, size := utf8.DecodeRuneInString(s)
+	return string(unicode.ToLower(first)) + s[size:]
 }
 
 func level(v view, l assurance.Level) string {

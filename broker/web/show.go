@@ -46,7 +46,7 @@ func (p *Pages) answer(w http.ResponseWriter, r *http.Request, tx broker.Transac
 		p.fail(w, r, f)
 	case broker.Done:
 		v := p.of(r, tx)
-		v.Title = v.T("done.title")
+		v.Title, v.Limit = v.T("done.title"), nil
 		p.render(w, r, http.StatusOK, "done", v, 0)
 	default:
 		p.errored(w, r, tx.ID, tx.Language, errors.New("web: a step without a page"))
@@ -84,7 +84,7 @@ func (p *Pages) showTurn(w http.ResponseWriter, r *http.Request, tx broker.Trans
 // may redirect on and Chromium holds that against the form; nothing is on the page but the request itself.
 func (p *Pages) showPost(w http.ResponseWriter, r *http.Request, tx broker.Transaction, t broker.Post) {
 	v := p.of(r, tx)
-	v.Title = v.T("post.title")
+	v.Title, v.Limit = v.T("post.title"), nil
 	form := make(map[string][]string, len(t.Fields))
 	for name, value := range t.Fields {
 		form[name] = []string{value}

@@ -13,8 +13,7 @@ var colour = regexp.MustCompile(`--([a-z-]+): #([0-9a-f]{6});`)
 // TestColoursCanBeTold computes the contrasts that WCAG 2.2 asks for, 4.5 for text (1.4.3) and 3 for what is not text
 // (1.4.11), in the light and the dark scheme.
 func TestColoursCanBeTold(t *testing.T) {
-	css, err := assetFiles.ReadFile("assets/pages.css")
-	must(t, err)
+	css := Look()
 	light, dark := make(map[string]string), make(map[string]string)
 	blocks := strings.SplitN(string(css), "@media (prefers-color-scheme: dark)", 2)
 	for _, m := range colour.FindAllStringSubmatch(blocks[0], -1) {

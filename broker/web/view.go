@@ -2,40 +2,12 @@ package web
 
 import (
 	"bytes"
-	"embed"
-	"fmt"
-	"html/template"
 	"net/http"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/tillid/tillid/broker"
 )
-
-//go:embed templates
-var templateFiles embed.FS
-
-// parseTemplates returns every page, by the name of its file, inside the layout that all share.
-func parseTemplates() (map[string]*template.Template, error) {
-	files, err := templateFiles.ReadDir("templates")
-	if err != nil {
-		return nil, err
-	}
-	out := make(map[string]*template.Template)
-	for _, f := range files {
-		name, _ := strings.CutSuffix(f.Name(), ".html")
-		if name == "layout" || name == "parts" {
-			continue
-		}
-		t, err := template.New("layout.html").ParseFS(templateFiles, "templates/layout.html", "templates/parts.html", "templates/"+f.Name())
-		if err != nil {
-			return nil, fmt.Errorf("web: %w", err)
-		}
-		out[name] = t
-	}
-	return out, nil
-}
 
 // view is what every page shows, and in Body what only one does.
 type view struct {
@@ -52,6 +24,7 @@ type view struct {
 	Cancel  bool   // the page has a cancel button
 	Switch  bool   // the page can be shown in the other language
 	Refresh int    // seconds after which the page asks again; zero: it does not
+	Limit   *limit // until when the person may take; nil where nothing is asked for
 	Body    any
 
 	formAction string // empty: 'self'
@@ -81,6 +54,7 @@ func (p *Pages) of(r *http.Request, tx broker.Transaction) view {
 	v := p.view(tx.Language)
 	v.Path, v.Switch = p.Path(tx.ID), true
 	v.Text = tx.Request.Text
+	v.Limit = p.limit(v.words, tx)
 	v.Context = v.T("action."+string(action(tx.Request.Action)), "party", p.party(r, tx))
 	return v
 }
@@ -107,8 +81,15 @@ func (p *Pages) now() time.Time { return p.config.Broker.Now().In(p.zone) }
 
 // render writes a page. It is complete before the first byte is sent, so that a fault leaves no half page.
 func (p *Pages) render(w http.ResponseWriter, r *http.Request, status int, name string, v view, retry int) {
-	var page bytes.Buffer
-	if err := p.templates[name].Execute(&page, v); err != nil {
+	page, _ := p.buffers.Get().(*bytes.Buffer)
+	if page == nil {
+		page = new(bytes.Buffer)
+	}
+	defer func() {
+		page.Reset()
+		p.buffers.Put(page)
+	}()
+	if err := p.templates[pageName{v.Lang, name}].Execute(page, v); err != nil {
 		p.config.Logger.ErrorContext(r.Context(), "a page cannot be rendered", "page", name, "error", err)
 		p.secure(w.Header())
 		http.Error(w, v.T("error.internal.text"), http.StatusInternalServerError)

@@ -22,7 +22,7 @@ type waitBody struct {
 // and loads itself once, when that has changed, so that a screen reader is not torn out of the page every few seconds.
 func (p *Pages) showWait(w http.ResponseWriter, r *http.Request, tx broker.Transaction, t broker.Wait) {
 	v := p.of(r, tx)
-	code, err := newQR(t.Show["code"])
+	code, err := p.plans.draw(t.Show["code"])
 	if err != nil {
 		p.errored(w, r, tx.ID, tx.Language, err)
 		return

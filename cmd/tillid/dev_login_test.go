@@ -68,14 +68,14 @@ func TestHighIsRefusedWithItsReason(t *testing.T) {
 	w := startDev(t)
 	page := w.get("/dev/demo?level=high").post("user_id", "anna")
 	page = proveAnything(page, "anna")
-	page.lacks("data-claim").has("password and chip (to be obtained: chip)").post("back", "1").has("unmet_authentication_requirements").lacks("data-claim")
+	page.lacks("data-claim").has("Password and chip (you lack: chip)").post("back", "1").has("unmet_authentication_requirements").lacks("data-claim").lacks("chip")
 }
 
 func TestBoIsToldWhatHeCouldUse(t *testing.T) {
 	w := startDev(t)
 	page := w.get("/dev/demo?level=high").post("user_id", "bo")
 	page = proveAnything(page, "bo")
-	page.lacks("data-claim").has("password and chip (held").post("back", "1").has("unmet_authentication_requirements").lacks("data-claim")
+	page.lacks("data-claim").has("Password and chip (you hold it, but it cannot be used here: chip)").post("back", "1").has("unmet_authentication_requirements").lacks("data-claim")
 }
 
 // proveAnything goes on with whatever is asked until the person is told something else.
@@ -113,7 +113,7 @@ func TestABrokerAtSubstantialSaysThatItIsTheReason(t *testing.T) {
 	page := w.get("/dev/demo?user=bo")
 	proveAnything(page, "bo").loa("Substantial")
 	w.browser = w.newBrowser()
-	w.get("/dev/demo?level=high").has("This broker is notified at level Substantial and cannot assert High.").
+	w.get("/dev/demo?level=high").has("This login solution is notified at level Substantial and cannot vouch for more.").
 		post("back", "1").has("unmet_authentication_requirements").lacks("data-claim")
 }
 

@@ -57,6 +57,22 @@ func keep(ctx context.Context, db *sqldb.DB, name string, made func() ([]byte, e
 	return base64.StdEncoding.DecodeString(value)
 }
 
+// isKept reports whether anything is kept under a name.
+func isKept(ctx context.Context, db *sqldb.DB, name string) (bool, error) {
+	var value string
+	err := db.QueryRow(ctx, "SELECT value FROM dev_kept WHERE name = ?", name).Scan(&value)
+	if errors.Is(err, sqldb.ErrNoRows) {
+		return false, nil
+	}
+	return err == nil, err
+}
+
+// mark keeps a name alone.
+func mark(ctx context.Context, db *sqldb.DB, name string) error {
+	_, err := keep(ctx, db, name, func() ([]byte, error) { return nil, nil })
+	return err
+}
+
 func keepSecret(ctx context.Context, db *sqldb.DB) ([]byte, error) {
 	return keep(ctx, db, "secret", func() ([]byte, error) {
 		secret := make([]byte, 32)

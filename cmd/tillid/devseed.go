@@ -11,40 +11,71 @@ import (
 	"github.com/tillid/tillid/authn"
 	"github.com/tillid/tillid/authn/registry"
 	"github.com/tillid/tillid/authn/simulator"
+	"github.com/tillid/tillid/authn/sqldb"
 )
 
-// seed writes the seeded people into a registry that holds nobody. They are written side by side, so that they share
-// commits.
-func seed(ctx context.Context, to *registry.Registry, people []simulator.Holder, limits authn.Limits) error {
-	empty, err := to.Empty(ctx)
-	if err != nil || !empty {
-		return err
-	}
-	group, ctx := errgroup.WithContext(ctx)
-	for _, h := range people {
-		group.Go(func() error { return seedOne(ctx, to, h, limits) })
-	}
-	return group.Wait()
-}
+// The marks that seeding leaves in the database: one before the first person, one after the last. A server that is killed
+// in between goes on where it was when it is started again.
+const (
+	seedBegun = "seeding"
+	seedDone  = "seeded"
+)
 
-func seedOne(ctx context.Context, to *registry.Registry, h simulator.Holder, limits authn.Limits) error {
-	if _, err := to.AddPerson(ctx, h.Person); err != nil {
+// seed writes the seeded people into a registry that holds nobody, or that an earlier start did not finish. They are
+// written side by side, so that they share commits.
+func seed(ctx context.Context, db *sqldb.DB, to *registry.Registry, people []simulator.Holder, limits authn.Limits) error {
+	begun, err := isKept(ctx, db, seedBegun)
+	if err != nil {
 		return err
 	}
-	if err := to.AddUserID(ctx, h.Scheme, h.UserID, h.Person.ID); err != nil {
-		return err
-	}
-	var group errgroup.Group
-	for _, a := range h.Authenticators {
-		group.Go(func() error {
-			_, err := to.AddAuthenticator(ctx, a)
+	if begun {
+		if done, err := isKept(ctx, db, seedDone); err != nil || done {
 			return err
-		})
+		}
+	} else {
+		if empty, err := to.Empty(ctx); err != nil || !empty {
+			return err // other people's registry stays as it is
+		}
+		if err := mark(ctx, db, seedBegun); err != nil {
+			return err
+		}
+	}
+	group, adding := errgroup.WithContext(ctx)
+	for _, h := range people {
+		group.Go(func() error { return seedOne(adding, to, h, limits) })
 	}
 	if err := group.Wait(); err != nil {
 		return err
 	}
-	for _, f := range h.Failed { // in order: each counts on top of the one before
+	return mark(ctx, db, seedDone)
+}
+
+// seedOne writes one person. What is there already was written by a start that did not finish.
+func seedOne(ctx context.Context, to *registry.Registry, h simulator.Holder, limits authn.Limits) error {
+	if _, err := to.AddPerson(ctx, h.Person); err != nil && !errors.Is(err, registry.ErrTaken) {
+		return err
+	}
+	if err := to.AddUserID(ctx, h.Scheme, h.UserID, h.Person.ID); err != nil && !errors.Is(err, registry.ErrTaken) {
+		return err
+	}
+	group, adding := errgroup.WithContext(ctx)
+	for _, a := range h.Authenticators {
+		group.Go(func() error {
+			_, err := to.AddAuthenticator(adding, a)
+			if errors.Is(err, registry.ErrTaken) {
+				return nil
+			}
+			return err
+		})
+	}
+	if err := group.Wait(); err != nil || len(h.Failed) == 0 {
+		return err
+	}
+	counted, err := to.Attempts(ctx, h.Failed[0].Authenticator, "")
+	if err != nil {
+		return err
+	}
+	for _, f := range h.Failed[min(counted.Failures, len(h.Failed)):] { // in order: each counts on top of the one before
 		if _, err := to.Reserve(ctx, f.Authenticator, "", limits, f.At); err != nil {
 			return err
 		}

@@ -98,7 +98,7 @@ func ownCertificate(name string) (*x509.CertPool, *http.Client, error) {
 
 // open opens a database, which in memory is a new one every time.
 func (d *devServer) open(ctx context.Context) (*sqldb.DB, error) {
-	db, err := sqldb.Open(ctx, sqldb.Config{URL: d.command.registry()})
+	db, err := sqldb.Open(ctx, sqldb.Config{URL: d.command.registry(), Readers: readers})
 	if err != nil {
 		return nil, err
 	}
@@ -171,7 +171,7 @@ func (d *devServer) instance(ctx context.Context, db *sqldb.DB) (_ *devInstance,
 			err = errors.Join(err, s.close(context.WithoutCancel(ctx)))
 		}
 	}()
-	if err = seed(ctx, s.registry, people, authn.MitID(p.mitid).Attempts); err != nil {
+	if err = seed(ctx, db, s.registry, people, authn.MitID(p.mitid).Attempts); err != nil {
 		return nil, fmt.Errorf("the seeded people: %w", err)
 	}
 	if err = resume(ctx, s.registry, people); err != nil {

@@ -43,7 +43,7 @@ func openStorage(ctx context.Context, p plan) (storage, error) {
 	case strings.HasPrefix(scheme, "redis"):
 		return storeInRedis(ctx, p)
 	}
-	db, err := sqldb.Open(ctx, sqldb.Config{URL: p.store})
+	db, err := sqldb.Open(ctx, sqldb.Config{URL: p.store, Readers: readers})
 	if err != nil {
 		return storage{}, err
 	}
@@ -70,6 +70,10 @@ func storeInRedis(ctx context.Context, p plan) (storage, error) {
 	}
 	return storage{s, s.Check, client.Close}, nil
 }
+
+// readers is how many connections read a database at once. A read takes some microseconds, so that few serve many, and each
+// connection costs about a megabyte.
+const readers = 3
 
 // part is one package's share of the database.
 type part struct {

@@ -60,14 +60,14 @@ func kinds() []kind {
 		return out
 	}
 	var all []kind
-	all = append(all, both(kind{name: "app", times: 1200, people: holdApp, do: byApp}, 2.0, 1.3)...)
-	all = append(all, both(kind{name: "code+password", times: 80, people: holdCode, do: byCode, step: 30 * time.Second}, 0, 0)...)
-	all = append(all, both(kind{name: "sso", times: 2000, people: holdApp, prepare: byApp, do: single}, 2.0, 1.3)...)
-	all = append(all, both(kind{name: "refresh", times: 2400, people: holdApp, prepare: offline, do: refresh}, 2.0, 0)...)
+	all = append(all, both(kind{name: "app", times: 600, people: holdApp, do: byApp}, 2.0, 1.3)...)
+	all = append(all, both(kind{name: "code+password", times: 40, people: holdCode, do: byCode, step: 30 * time.Second}, 0, 0)...)
+	all = append(all, both(kind{name: "sso", times: 1200, people: holdApp, prepare: byApp, do: single}, 2.0, 1.3)...)
+	all = append(all, both(kind{name: "refresh", times: 1600, people: holdApp, prepare: offline, do: refresh}, 2.0, 0)...)
 	return append(all,
-		kind{name: "userinfo", client: "bench-ES256", times: 4000, people: holdApp, prepare: access, do: userinfo},
-		kind{name: "discovery", client: "bench-ES256", times: 12000, people: holdApp, goal: 1.3, do: document("/.well-known/openid-configuration")},
-		kind{name: "jwks", client: "bench-ES256", times: 12000, people: holdApp, goal: 1.3, do: document("/oidc/keys")})
+		kind{name: "userinfo", client: "bench-ES256", times: 3000, people: holdApp, prepare: access, do: userinfo},
+		kind{name: "discovery", client: "bench-ES256", times: 8000, people: holdApp, goal: 1.3, do: document("/.well-known/openid-configuration")},
+		kind{name: "jwks", client: "bench-ES256", times: 8000, people: holdApp, goal: 1.3, do: document("/oidc/keys")})
 }
 
 // begin goes to the login pages in a new browser and says who logs in.

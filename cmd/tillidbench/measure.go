@@ -10,6 +10,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -33,7 +34,7 @@ type costs map[string]time.Duration
 
 // bound is what one of a kind costs at least, made of what it consists of.
 func (c costs) bound(r result) time.Duration {
-	sum := r.requests*float64(c["request"]) + r.trips*float64(c["trip"]) + r.writes*float64(c["commit"])
+	sum := r.requests*float64(c["request"]) + r.trips*float64(c["trip"]) + r.commits*float64(c["commit"])
 	for name, times := range r.work {
 		sum += times * float64(c[name])
 	}
@@ -51,10 +52,6 @@ func measureStore(ctx context.Context, o options, store string) (_ bool, err err
 		defer func() { _ = p.stop() }() // it holds nothing
 		address = at
 	}
-	costs, err := measureCosts(ctx, o, store, address)
-	if err != nil {
-		return false, err
-	}
 	profile := ""
 	if o.profile != "" {
 		if profile, err = filepath.Abs(filepath.Join(o.profile, store+".pprof")); err != nil {
@@ -66,6 +63,10 @@ func measureStore(ctx context.Context, o options, store string) (_ bool, err err
 		return false, err
 	}
 	defer func() { err = errors.Join(err, s.stop()) }()
+	costs, err := measureCosts(ctx, o, s, store, address)
+	if err != nil {
+		return false, err
+	}
 	var results []result
 	for _, k := range kinds() {
 		short, _, _ := strings.Cut(k.name, " ")
@@ -83,7 +84,7 @@ func measureStore(ctx context.Context, o options, store string) (_ bool, err err
 }
 
 // measureCosts runs the yardsticks.
-func measureCosts(ctx context.Context, o options, store, address string) (costs, error) {
+func measureCosts(ctx context.Context, o options, s *server, store, address string) (costs, error) {
 	c := make(costs)
 	bare, err := measureBare(o)
 	if err != nil {
@@ -94,10 +95,10 @@ func measureCosts(ctx context.Context, o options, store, address string) (costs,
 		as, name, place string
 		times           int
 	}{
-		{"trip", store, address, 20000},
-		{"commit", "commit", filepath.Join(o.dir, "yardstick.db"), 4000},
-		{"sign ES256", "sign ES256", "", 4000}, {"verify ES256", "verify ES256", "", 4000}, {"sign RS256", "sign RS256", "", 400},
-		{"argon2id", "argon2id", "", 80},
+		{"trip", store, address, 8000},
+		{"commit", "commit", filepath.Join(o.dir, "yardstick.db"), 2000},
+		{"sign ES256", "sign ES256", "", 2000}, {"verify ES256", "verify ES256", "", 2000}, {"sign RS256", "sign RS256", strconv.Itoa(s.rsaBits), 120},
+		{"argon2id", "argon2id", "", 40},
 	} {
 		if c[y.as], err = yardstick(ctx, y.name, y.times, y.place); err != nil {
 			return nil, err
@@ -134,19 +135,27 @@ func measureBare(o options) (took time.Duration, err error) {
 		_, err := b.visit("/", nil)
 		return err
 	}
-	times := max(1000, int(20000*o.scale))
+	times := max(1000, int(8000*o.scale))
 	if _, err := everybody(all, times/10, get); err != nil {
 		return 0, err
 	}
-	before, err := p.cpu()
-	if err != nil {
-		return 0, err
+	for range repetitions {
+		before, err := p.cpu()
+		if err != nil {
+			return 0, err
+		}
+		if _, err := everybody(all, times, get); err != nil {
+			return 0, err
+		}
+		after, err := p.cpu()
+		if err != nil {
+			return 0, err
+		}
+		if one := (after - before) / time.Duration(times); took == 0 || one < took {
+			took = one
+		}
 	}
-	if _, err := everybody(all, times, get); err != nil {
-		return 0, err
-	}
-	after, err := p.cpu()
-	return (after - before) / time.Duration(times), err
+	return took, nil
 }
 
 // measureKind does one thing many times.
@@ -171,6 +180,24 @@ func measureKind(s *server, store string, k kind) (result, error) {
 	if _, err := k.rounds(all, max(len(all), k.times/10)); err != nil {
 		return result{}, err
 	}
+	var best result
+	for range repetitions {
+		r, err := measureOnce(s, store, k, all)
+		if err != nil {
+			return result{}, err
+		}
+		if best.cpu == 0 || r.cpu < best.cpu {
+			best = r
+		}
+	}
+	return best, nil
+}
+
+// repetitions of everything that is measured. The one that took least counts: whatever else runs on the machine can only
+// add to it.
+const repetitions = 3
+
+func measureOnce(s *server, store string, k kind, all []*browser) (result, error) {
 	requests := sum(all)
 	before, err := s.before(store)
 	if err != nil {

@@ -84,7 +84,7 @@ func TestLoginIsFrugal(t *testing.T) {
 }
 
 // relyingParty logs in at its address and answers "in" once it holds a verified ID token.
-func relyingParty(t *testing.T, issuer string) string {
+func relyingParty(t testing.TB, issuer string) string {
 	t.Helper()
 	provider, err := oidc.NewProvider(t.Context(), issuer)
 	if err != nil {

@@ -3,6 +3,8 @@ package main
 import (
 	"bufio"
 	"context"
+	"crypto/rsa"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -15,6 +17,8 @@ import (
 	"strings"
 	"sync/atomic"
 	"time"
+
+	"github.com/go-jose/go-jose/v4"
 )
 
 // server is a running tillid.
@@ -22,6 +26,7 @@ type server struct {
 	*process
 	issuer     string
 	management string       // address of /metrics
+	rsaBits    int          // of the key that signs RS256
 	ahead      atomic.Int64 // nanoseconds that its clock was moved on by
 }
 
@@ -79,17 +84,27 @@ func startDev(ctx context.Context, o options, store, profile string) (*server, e
 		return nil, errors.Join(errors.New("the server does not say where it listens"), s.stop())
 	}
 	err = poll(ctx, p, func() error { // its RSA keys are made in the background
-		return fetch(s.issuer+"/.well-known/openid-configuration", func(body string) error {
-			if !strings.Contains(body, `"RS256"`) {
-				return errors.New("no RSA key yet")
-			}
-			return nil
-		})
+		return fetch(s.issuer+"/oidc/keys", s.readKeys)
 	})
 	if err != nil {
 		return nil, errors.Join(err, s.stop())
 	}
 	return s, nil
+}
+
+// readKeys finds out how long the RSA key is, once there is one.
+func (s *server) readKeys(body string) error {
+	var set jose.JSONWebKeySet
+	if err := json.Unmarshal([]byte(body), &set); err != nil {
+		return err
+	}
+	for _, k := range set.Keys {
+		if public, ok := k.Key.(*rsa.PublicKey); ok && k.Algorithm == string(jose.RS256) {
+			s.rsaBits = public.N.BitLen()
+			return nil
+		}
+	}
+	return errors.New("no RSA key yet")
 }
 
 func fetch(address string, use func(body string) error) error {

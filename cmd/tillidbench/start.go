@@ -79,7 +79,8 @@ func measureReady(ctx context.Context, o options) (bool, error) {
 	}
 	serve, err := ready(ctx, o, func(address string) *exec.Cmd {
 		cmd := exec.Command(o.binary, "serve", "--issuer", "https://bench.example", "--listen", address, "--management", "127.0.0.1:0",
-			"--keys", keys, "--secrets", "env:BENCH_SECRET", "--clients", file, "--registry", "sqlite:"+filepath.Join(dir, "tillid.db"), "--log.level", "error")
+			"--registry", "sqlite:"+filepath.Join(dir, "tillid.db"), "--set", "keys="+keys, "--set", "secrets=env:BENCH_SECRET",
+			"--set", "clients="+file, "--set", "log.level=error")
 		cmd.Env = append(os.Environ(), "BENCH_SECRET="+strings.Repeat("s", 32))
 		return cmd
 	})

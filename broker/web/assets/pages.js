@@ -24,6 +24,30 @@
     }
   });
 
+  // What ends by itself is announced before it does (WCAG 2.2, 2.2.1). A clock that slept is read anew when it wakes.
+  const limit = document.getElementById("limit");
+  if (limit) {
+    const ends = Date.now() + Number(limit.dataset.left) * 1000;
+    const notice = limit.querySelector("[role=alert]");
+    const tell = (text) => {
+      if (notice.textContent !== text) notice.textContent = text;
+    };
+    let timer;
+    const look = () => {
+      clearTimeout(timer);
+      const left = ends - Date.now();
+      const warn = Number(limit.dataset.warn) * 1000;
+      if (left <= 0) {
+        tell(limit.dataset.over);
+        return;
+      }
+      if (left <= warn) tell(limit.dataset.soon);
+      timer = setTimeout(look, left > warn ? left - warn : left);
+    };
+    look();
+    document.addEventListener("visibilitychange", look);
+  }
+
   const waiting = document.getElementById("waiting");
   if (!waiting) return;
   const status = document.getElementById("status");

@@ -38,12 +38,11 @@ func newBrowser(s *server, origins ...string) *browser {
 
 // page is where a browser has got to.
 type page struct {
-	status   int
-	header   http.Header
-	url      *url.URL // of the page; or of the redirect that the browser did not follow
-	body     string
-	leaves   bool // url is where the browser was sent
-	language string
+	status int
+	header http.Header
+	url    *url.URL // of the page; or of the redirect that the browser did not follow
+	body   string
+	leaves bool // url is where the browser was sent
 }
 
 func (b *browser) get(address string) (page, error) {
@@ -106,6 +105,13 @@ func (p page) text(testID string) string {
 		return ""
 	}
 	return html.UnescapeString(strings.TrimSpace(m[1]))
+}
+
+// inside is everything that stands in the division with a data-testid, without its markup.
+func (p page) inside(testID string) string {
+	_, rest, _ := strings.Cut(p.body, `data-testid="`+testID+`">`)
+	rest, _, _ = strings.Cut(rest, "</div>")
+	return html.UnescapeString(strings.Join(strings.Fields(regexp.MustCompile(`<[^>]*>`).ReplaceAllString(rest, " ")), " "))
 }
 
 func (p page) attribute(name string) string {

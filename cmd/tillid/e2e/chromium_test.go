@@ -46,7 +46,7 @@ func typed(field, value string) step {
 }
 
 // picture keeps what the browser shows in the folder that TILLID_SCREENSHOTS names, if it names one.
-func picture(t *testing.T, ctx context.Context, name string) { //nolint:revive // the test comes first everywhere here
+func picture(t *testing.T, ctx context.Context, name string) {
 	t.Helper()
 	dir := os.Getenv("TILLID_SCREENSHOTS")
 	if dir == "" {
@@ -57,8 +57,8 @@ func picture(t *testing.T, ctx context.Context, name string) { //nolint:revive /
 	must(t, os.WriteFile(filepath.Join(dir, name+".png"), shot, 0o600))
 }
 
-// shownClaim is a claim as the demo shows it; table is "ID token" or "userinfo" by position, 0 or 1.
-func shownClaim(t *testing.T, ctx context.Context, name string) string { //nolint:revive // as above
+// shownClaim is a claim of the ID token as the demo shows it.
+func shownClaim(t *testing.T, ctx context.Context, name string) string {
 	t.Helper()
 	text, err := chromedp.Run(ctx, chromedp.TextContent(chromedp.CSS(fmt.Sprintf(`[data-claim=%q]`, name))))
 	must(t, err)
@@ -106,7 +106,7 @@ func TestAnnaLogsInToTheDemoInABrowser(t *testing.T) {
 }
 
 // byCodeDisplay goes on from the page after the user ID to the demo's answer.
-func byCodeDisplay(t *testing.T, ctx context.Context, s *server, name string) { //nolint:revive // as above
+func byCodeDisplay(t *testing.T, ctx context.Context, s *server, name string) {
 	t.Helper()
 	waits, err := chromedp.Run(ctx, chromedp.Nodes(chromedp.CSS("#waiting"), chromedp.AtLeast(0)))
 	must(t, err)
@@ -182,7 +182,7 @@ func TestABrowserIsToldWhyNot(t *testing.T) {
 }
 
 // complaints collects what the browser blocks or cannot load. Its hints are left out.
-func complaints(t *testing.T, ctx context.Context) func() []string { //nolint:revive // as above
+func complaints(t *testing.T, ctx context.Context) func() []string {
 	t.Helper()
 	heard := make(chan string, 100)
 	must(t, chromedp.Listen(ctx, func(event any) {

@@ -27,7 +27,7 @@ type relyingParty struct {
 	provider *oidc.Provider
 	verifier *oidc.IDTokenVerifier
 	config   oauth2.Config
-	ctx      context.Context //nolint:containedctx // it carries the HTTP client, as go-oidc wants it
+	ctx      context.Context // carries the HTTP client, as go-oidc wants it
 }
 
 // The secrets of the dev profile's clients (design/dev-profile.md).

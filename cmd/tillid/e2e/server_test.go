@@ -27,10 +27,9 @@ const patience = 30 * time.Second
 
 // settings say how a server is to be started.
 type settings struct {
-	path  string      // of the issuer; empty: none
-	tls   *authority  // serves https with a certificate of its; nil: http
-	args  []string    // further arguments
-	ready func() bool // additional condition; nil: none
+	path string     // of the issuer; empty: none
+	tls  *authority // whose certificate https is served with; nil: http
+	args []string   // further arguments
 }
 
 // server is a running `tillid dev`.

@@ -3,12 +3,12 @@ package devpages
 import (
 	"context"
 	"crypto/rand"
+	"encoding/base64"
 	"encoding/json"
 	"errors"
-	"maps"
+	"fmt"
 	"net/http"
 	"net/url"
-	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -17,6 +17,7 @@ import (
 	"golang.org/x/oauth2"
 
 	"github.com/tillid/tillid/assurance"
+	"github.com/tillid/tillid/broker"
 )
 
 // The clients that the demo logs in with. demo-low is content with a password alone.
@@ -41,7 +42,7 @@ type demo struct {
 type demoLogin struct {
 	client, state, nonce, verifier string
 	lang                           string
-	asked                          string // level
+	question                       question
 	at                             time.Time
 }
 
@@ -85,8 +86,15 @@ func (p *Pages) relying(ctx context.Context, client string) (context.Context, *g
 // origin0 is the issuer without its path: where the dev pages are.
 func (p *Pages) origin0() string { return p.config.Issuer.Scheme + "://" + p.config.Issuer.Host }
 
+// approval is what asks the person to approve a text, beside logging in.
+func approval(text string) (string, error) {
+	params, err := json.Marshal(map[string]any{"mitid": map[string]string{
+		"reference_text": base64.StdEncoding.EncodeToString([]byte(text)), "action_text": string(broker.Approve)}})
+	return string(params), err
+}
+
 // demoStart sends the browser to the authorization endpoint. level is low, substantial or high; user a user ID to begin
-// with; force=1 logs in afresh.
+// with; approve=1 asks for a transfer to be approved; force=1 logs in afresh.
 func (p *Pages) demoStart(w http.ResponseWriter, r *http.Request) {
 	q := r.URL.Query()
 	l := demoLogin{client: demoClient, lang: p.language(r), state: rand.Text(), nonce: rand.Text(), verifier: oauth2.GenerateVerifier(), at: time.Now()}
@@ -106,7 +114,6 @@ func (p *Pages) demoStart(w http.ResponseWriter, r *http.Request) {
 		problem(w, http.StatusBadRequest, "level is low, substantial or high.")
 		return
 	}
-	l.asked = level.String()
 	_, _, c, err := p.relying(r.Context(), l.client)
 	if err != nil {
 		p.demoFailed(w, r, "discovery", err)
@@ -119,28 +126,45 @@ func (p *Pages) demoStart(w http.ResponseWriter, r *http.Request) {
 			options = append(options, oauth2.SetAuthURLParam(to, v))
 		}
 	}
+	if q.Get("approve") != "" {
+		params, err := approval(text(l.lang, "demo.transfer"))
+		if err != nil {
+			p.demoFailed(w, r, "idp_params", err)
+			return
+		}
+		options = append(options, oauth2.SetAuthURLParam("idp_params", params))
+	}
 	if q.Get("force") != "" {
 		options = append(options, oauth2.SetAuthURLParam("prompt", "login"))
 	}
+	l.question = question{Client: l.client, Asked: level.String(), ACR: spelling, Scopes: c.Scopes, URL: c.AuthCodeURL(l.state, options...)}
 	key := rand.Text()
 	p.demo.put(key, l)
 	http.SetCookie(w, &http.Cookie{Name: demoCookie, Value: key, Path: "/dev/demo", HttpOnly: true, SameSite: http.SameSiteLaxMode,
 		Secure: p.config.Issuer.Scheme == "https", MaxAge: int(demoLife / time.Second)})
-	http.Redirect(w, r, c.AuthCodeURL(l.state, options...), http.StatusSeeOther)
+	http.Redirect(w, r, l.question.URL, http.StatusSeeOther)
 }
 
 type demoBody struct {
-	Asked    string
-	Error    string // code of an error response, "" for none
-	Text     string
-	LoA      string
+	Question *question // nil: none that the demo knows of
+	Error    string    // code of an error response, "" for none
+	Why      string    // what that code means; may be empty
+	Text     string    // what came with it, in English
+	Reached  string    // level, in the page's language
 	ID, Info []claim
-	Token    string // the ID token, for the curl line and for logout
+	Curls    []curl
+	Token    string // the ID token as it came
 	Logout   string
 }
 
-// claim is one member of a token with what it means.
-type claim struct{ Name, Value, Meaning string }
+// question is what a login asked for.
+type question struct {
+	Client, Asked, ACR, URL string
+	Scopes                  []string
+}
+
+// curl is a command that does what the demo did; Title is the key of what that was.
+type curl struct{ Title, Command string }
 
 // demoCallback takes the answer, checks it as a relying party has to, and shows what it holds.
 func (p *Pages) demoCallback(w http.ResponseWriter, r *http.Request) {
@@ -161,7 +185,8 @@ func (p *Pages) demoCallback(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if code := q.Get("error"); code != "" {
-		p.render(w, r, http.StatusOK, "demo.html", "demo.refused", demoBody{Asked: l.asked, Error: code, Text: q.Get("error_description")})
+		p.render(w, r, http.StatusOK, "demo.html", "demo.refused", demoBody{Question: &l.question, Error: code,
+			Why: why(p.language(r), code), Text: q.Get("error_description")})
 		return
 	}
 	ctx, provider, c, err := p.relying(r.Context(), l.client)
@@ -174,7 +199,7 @@ func (p *Pages) demoCallback(w http.ResponseWriter, r *http.Request) {
 		p.demoFailed(w, r, "token", err)
 		return
 	}
-	body := demoBody{Asked: l.asked}
+	body := demoBody{Question: &l.question}
 	body.Token, _ = token.Extra("id_token").(string)
 	verified, err := provider.Verifier(&gooidc.Config{ClientID: l.client, Now: p.config.Now}).Verify(ctx, body.Token)
 	if err == nil && verified.Nonce != l.nonce {
@@ -199,8 +224,17 @@ func (p *Pages) demoCallback(w http.ResponseWriter, r *http.Request) {
 	}
 	for _, one := range body.ID {
 		if one.Name == "loa" {
-			body.LoA = one.Value
+			body.Reached = text(lang, "level."+one.Value[strings.LastIndex(one.Value, "/")+1:])
 		}
+	}
+	body.Curls = []curl{
+		{"demo.curl.info", fmt.Sprintf("curl -H 'Authorization: Bearer %s' %s", token.AccessToken, provider.UserInfoEndpoint())},
+		{"demo.curl.token", fmt.Sprintf("curl -d grant_type=authorization_code -d client_id=%s -d code=CODE -d code_verifier=VERIFIER -d redirect_uri=%s %s",
+			l.client, c.RedirectURL, c.Endpoint.TokenURL)},
+		{"demo.curl.discovery", "curl " + p.config.Issuer.String() + "/.well-known/openid-configuration"},
+	}
+	if l.client == lowClient {
+		body.Curls[1].Command = strings.Replace(body.Curls[1].Command, "-d client_id="+l.client, "-u "+l.client+":"+LowSecret, 1)
 	}
 	body.Logout = p.config.Issuer.String() + "/oidc/logout?" + url.Values{"id_token_hint": {body.Token}}.Encode()
 	p.render(w, r, http.StatusOK, "demo.html", "demo.title", body)
@@ -213,33 +247,4 @@ func (p *Pages) demoFailed(w http.ResponseWriter, r *http.Request, what string, 
 		body.Text = err.Error()
 	}
 	p.render(w, r, http.StatusBadRequest, "demo.html", "demo.failed", body)
-}
-
-// explain lists the members of a token by name, each with its meaning. Values are shown as JSON, strings without quotes.
-func explain(lang string, decode func(any) error) ([]claim, error) {
-	var members map[string]json.RawMessage
-	if err := decode(&members); err != nil {
-		return nil, err
-	}
-	var out []claim
-	for _, name := range slices.Sorted(maps.Keys(members)) {
-		value := string(members[name])
-		var s string
-		if json.Unmarshal(members[name], &s) == nil {
-			value = s
-		}
-		key := "claim." + name
-		meaning := text(lang, key)
-		if meaning == key {
-			meaning = ""
-		}
-		if strings.HasPrefix(meaning, "@") { // an instant
-			var at float64
-			if json.Unmarshal(members[name], &at) == nil {
-				meaning = meaning[1:] + " (" + time.Unix(int64(at), 0).UTC().Format(time.RFC3339) + ")"
-			}
-		}
-		out = append(out, claim{name, value, meaning})
-	}
-	return out, nil
 }

@@ -82,30 +82,31 @@ func (p *Pages) touch(ctx context.Context, h simulator.Holder, t touch) error {
 	return err
 }
 
-// refusal is the status and the sentence that an error of touch comes to.
+// refusal is the status and the sentence that an error of touch comes to: the key of a text, or a sentence of the broker's,
+// which is in English.
 func refusal(err error) (int, string) {
 	var paused *authn.PausedError
 	switch {
 	case errors.Is(err, errNoPhone):
-		return http.StatusNotFound, "The person has no app."
+		return http.StatusNotFound, "trouble.nophone"
 	case errors.Is(err, errNothing):
-		return http.StatusNotFound, "Nothing waits for the person's app."
+		return http.StatusNotFound, "trouble.nothing"
 	case errors.Is(err, errSeveral):
-		return http.StatusConflict, "Several logins wait for the person's app: say which, by channel."
+		return http.StatusConflict, "trouble.several"
 	case errors.Is(err, simulator.ErrPIN):
-		return http.StatusForbidden, "The PIN is wrong."
+		return http.StatusForbidden, "trouble.pin"
 	case errors.Is(err, simulator.ErrNotOnPhone):
-		return http.StatusNotFound, "The device is not on the person's phone."
+		return http.StatusNotFound, "trouble.device"
 	case errors.Is(err, simulator.ErrNoBiometrics):
-		return http.StatusForbidden, "Several people share the phone, so it has no biometrics."
+		return http.StatusForbidden, "trouble.shared"
 	case errors.As(err, &paused), errors.Is(err, authn.ErrBlocked):
-		return http.StatusForbidden, "The phone refuses after wrong PINs."
+		return http.StatusForbidden, "trouble.paused"
 	}
 	status, ok := map[broker.Code]int{broker.Expired: http.StatusNotFound, broker.Refused: http.StatusForbidden,
 		broker.LevelUnmet: http.StatusForbidden, broker.InvalidRequest: http.StatusBadRequest,
 		broker.Unavailable: http.StatusServiceUnavailable}[broker.CodeOf(err)]
 	if !ok {
-		return http.StatusInternalServerError, "That went wrong; the log says why."
+		return http.StatusInternalServerError, "trouble.internal"
 	}
 	return status, broker.TextOf(err)
 }
@@ -115,5 +116,5 @@ func (p *Pages) refuse(w http.ResponseWriter, r *http.Request, err error) {
 	if status >= http.StatusInternalServerError {
 		p.config.Logger.ErrorContext(r.Context(), "a request of the dev pages failed", "error", err)
 	}
-	problem(w, status, sentence)
+	problem(w, status, text("en", sentence))
 }

@@ -6,13 +6,11 @@
 package devpages
 
 import (
-	"bytes"
 	"context"
 	"embed"
 	"errors"
 	"fmt"
 	"html/template"
-	"io/fs"
 	"log/slog"
 	"net"
 	"net/http"
@@ -60,9 +58,10 @@ type Pages struct {
 	mux       *http.ServeMux
 	origin    *http.CrossOriginProtection
 	demo      demo
+	zone      *time.Location // of the times shown
 }
 
-//go:embed templates/*.html assets/dev.css
+//go:embed templates assets
 var files embed.FS
 
 const maxBody = 64 << 10
@@ -102,18 +101,18 @@ func New(c Config) (*Pages, error) {
 	}}).ParseFS(files, "templates/*.html"); err != nil {
 		return nil, err
 	}
+	if p.zone, err = time.LoadLocation("Europe/Copenhagen"); err != nil {
+		return nil, err
+	}
 	p.demo.begun = make(map[string]demoLogin)
-	return p, p.routes()
+	p.routes()
+	return p, nil
 }
 
-func (p *Pages) routes() error {
-	assets, err := fs.Sub(files, "assets")
-	if err != nil {
-		return err
-	}
-	p.mux.Handle("GET /dev/assets/", http.StripPrefix("/dev/assets/", http.FileServerFS(assets)))
+func (p *Pages) routes() {
 	for pattern, h := range map[string]http.HandlerFunc{
 		"GET /dev":               p.start,
+		"GET /dev/assets/{name}": asset,
 		"GET /dev/demo":          p.demoStart,
 		"GET /dev/demo/callback": p.demoCallback,
 		"GET /dev/post":          p.post,
@@ -140,7 +139,6 @@ func (p *Pages) routes() error {
 	} {
 		p.mux.Handle(pattern, h)
 	}
-	return nil
 }
 
 // Owns reports whether a path belongs to these pages.
@@ -162,7 +160,8 @@ func (p *Pages) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	h.Set("X-Content-Type-Options", "nosniff")
 	h.Set("X-Frame-Options", "DENY")
 	h.Set("Referrer-Policy", "no-referrer")
-	h.Set("Content-Security-Policy", "default-src 'none'; style-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'")
+	h.Set("Content-Security-Policy", "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; connect-src 'self'; "+
+		"form-action 'self'; frame-ancestors 'none'; base-uri 'none'; require-trusted-types-for 'script'")
 	if !p.ownHost(r.Host) {
 		problem(w, http.StatusForbidden, "The dev pages answer to names of this machine only.")
 		return
@@ -191,51 +190,12 @@ func (p *Pages) ownHost(hostport string) bool {
 	return host == "localhost" || strings.HasSuffix(host, ".localhost") || host == p.config.Issuer.Hostname()
 }
 
-// page is what every template gets.
-type page struct {
-	Lang, Other string
-	Path        string // for the link to the other language; empty: no link
-	Title       string
-	Issuer      string
-	Body        any
-}
-
-// T is a text in the page's language.
-func (v page) T(key string) string { return text(v.Lang, key) }
-
-func (p *Pages) render(w http.ResponseWriter, r *http.Request, status int, name, title string, body any) {
-	lang := p.language(r)
-	other := map[string]string{"da": "en", "en": "da"}[lang]
-	path := ""
-	if r.Method == http.MethodGet && r.URL.Path != demoCallback { // else the link would do something again
-		query := r.URL.Query()
-		query.Set("lang", other)
-		path = r.URL.Path + "?" + query.Encode()
-	}
-	var out bytes.Buffer
-	err := p.templates.ExecuteTemplate(&out, name, page{Lang: lang, Other: other, Path: path,
-		Title: text(lang, title), Issuer: p.config.Issuer.String(), Body: body})
-	if err != nil {
-		p.config.Logger.ErrorContext(r.Context(), "a dev page cannot be rendered", "page", name, "error", err)
-		problem(w, http.StatusInternalServerError, "The page cannot be rendered.")
-		return
-	}
-	w.Header().Set("Content-Type", "text/html; charset=utf-8")
-	w.WriteHeader(status)
-	_, _ = w.Write(out.Bytes()) // a browser that has gone away needs no page
-}
-
-// language is what the address asks for, else that of the configuration.
-func (p *Pages) language(r *http.Request) string {
-	if l := r.URL.Query().Get("lang"); l == "da" || l == "en" {
-		return l
-	}
-	return p.config.Language
-}
-
 // start is the page that a developer opens first.
 func (p *Pages) start(w http.ResponseWriter, r *http.Request) {
-	p.render(w, r, http.StatusOK, "start.html", "start.title", p.config.People)
+	p.render(w, r, http.StatusOK, "start.html", "start.title", struct {
+		People                              []simulator.Holder
+		Password, PIN, WebSecret, LowSecret string
+	}{p.config.People, simulator.Password, simulator.PIN, WebSecret, LowSecret})
 }
 
 // post is the tray of letters, SMS and e-mail. Nothing sends any yet.

@@ -15,8 +15,11 @@ type phoneBody struct {
 	User    string             // whose phone is shown
 	Name    string
 	Waiting []broker.Waiting
-	Problem string
-	Done    string // key of what was done
+	Clock   string // the time on the phone
+	PIN     string // of every app, filled in beforehand
+
+	Problem, ProblemLang string // what went wrong, and the language that it could be said in
+	Done                 string // key of what was done
 }
 
 // phone shows one person's phone with what waits on it.
@@ -25,7 +28,17 @@ func (p *Pages) phone(w http.ResponseWriter, r *http.Request) {
 }
 
 func (p *Pages) showPhone(w http.ResponseWriter, r *http.Request, user string, status int, trouble, done string) {
-	body := phoneBody{User: user, Problem: trouble, Done: done}
+	page := p.language(r)
+	body := phoneBody{User: user, Done: done, PIN: simulator.PIN, Clock: p.config.Now().In(p.zone).Format(clockFormats[page])}
+	told := func(trouble string) {
+		body.Problem, body.ProblemLang = text(page, trouble), page
+		if _, ours := texts[trouble]; !ours { // a sentence of the broker's
+			body.ProblemLang = "en"
+		}
+	}
+	if trouble != "" {
+		told(trouble)
+	}
 	for _, h := range p.config.People {
 		if h.Phone == nil {
 			continue
@@ -37,14 +50,18 @@ func (p *Pages) showPhone(w http.ResponseWriter, r *http.Request, user string, s
 		body.Name = h.Person.Name()
 		var err error
 		if body.Waiting, err = p.waiting(r.Context(), h); err != nil && trouble == "" {
-			status, body.Problem = refusal(err)
+			status, trouble = refusal(err)
+			told(trouble)
 		}
 	}
 	if body.Name == "" && user != "" {
-		status, body.Problem = refusal(errNoPhone)
+		status, trouble = refusal(errNoPhone)
+		told(trouble)
 	}
 	p.render(w, r, status, "phone.html", "phone.title", body)
 }
+
+var clockFormats = map[string]string{"da": "15.04", "en": "15:04"}
 
 // phoneAnswer is a finger on the phone.
 func (p *Pages) phoneAnswer(w http.ResponseWriter, r *http.Request) {
@@ -87,25 +104,37 @@ func (p *Pages) phoneAnswer(w http.ResponseWriter, r *http.Request) {
 	http.Redirect(w, r, "/sim/phone"+query, http.StatusSeeOther)
 }
 
+type codesBody struct {
+	Devices []codeDevice
+	Left    int    // seconds for which the codes are shown yet
+	Until   string // the time of day at which they change
+	Still   bool   // the page stays as it is
+	Toggle  string // address of the page that does not stay, or does
+}
+
 type codeDevice struct {
 	User, Name, Kind string
 	Code             string
 }
 
-// codeDisplays shows what every code display and audio reader says now. The page loads itself anew with every code.
+// codeDisplays shows what every code display and audio reader says now. The page loads itself anew with every code, unless
+// the reader wants it to stay (WCAG 2.2, 2.2.2).
 func (p *Pages) codeDisplays(w http.ResponseWriter, r *http.Request) {
 	now := p.config.Now()
-	var devices []codeDevice
+	page := page{Lang: p.language(r), zone: p.zone}
+	left := authn.CodePeriod - time.Duration(now.Unix()%int64(authn.CodePeriod/time.Second))*time.Second
+	body := codesBody{Left: int(left / time.Second), Until: page.Clock(now.Add(left)), Still: r.URL.Query().Get("still") != ""}
+	body.Toggle = "/sim/codedisplay?lang=" + page.Lang
+	if !body.Still {
+		body.Toggle += "&still=1"
+	}
 	for _, h := range p.config.People {
-		for kind, d := range map[authn.Kind]*simulator.CodeDevice{authn.CodeDisplay: h.CodeDisplay, authn.AudioReader: h.AudioReader} {
-			if d != nil {
-				devices = append(devices, codeDevice{h.UserID, h.Person.Name(), "kind." + string(kind), d.Code(now)})
-			}
+		if d := h.CodeDisplay; d != nil {
+			body.Devices = append(body.Devices, codeDevice{h.UserID, h.Person.Name(), "kind." + string(authn.CodeDisplay), d.Code(now)})
+		}
+		if d := h.AudioReader; d != nil {
+			body.Devices = append(body.Devices, codeDevice{h.UserID, h.Person.Name(), "kind." + string(authn.AudioReader), d.Code(now)})
 		}
 	}
-	left := authn.CodePeriod - time.Duration(now.Unix()%int64(authn.CodePeriod/time.Second))*time.Second
-	p.render(w, r, http.StatusOK, "codes.html", "codes.title", struct {
-		Devices []codeDevice
-		Left    int
-	}{devices, int(left / time.Second)})
+	p.render(w, r, http.StatusOK, "codes.html", "codes.title", body)
 }
