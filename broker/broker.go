@@ -21,7 +21,8 @@ import (
 	"github.com/tillid/tillid/authn"
 )
 
-// Directory knows the persons whom identities name. An unknown one is authn.ErrNotFound.
+// Directory knows the persons whom identities name. An unknown one is authn.ErrNotFound;
+// any other error is a directory that cannot answer now.
 type Directory interface {
 	Person(ctx context.Context, id authn.PersonID) (authn.Person, error)
 }

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"time"
 
@@ -217,8 +218,8 @@ func (b *Broker) person(ctx context.Context, id string) (authn.Person, error) {
 	switch {
 	case errors.Is(err, authn.ErrNotFound):
 		return p, Fail(Refused, "The person is not registered.")
-	case err != nil:
-		return p, err
+	case err != nil: // whatever it is, nothing was decided about the person
+		return p, fmt.Errorf("directory: %w: %w", ErrUnavailable, err)
 	case p.State != authn.PersonActive:
 		return p, Fail(Refused, "The person's eID is blocked.")
 	}

@@ -157,7 +157,7 @@ func TestLogout(t *testing.T) {
 	v.get("/start?logout&party=demo&nowhere").wants(t, 200, "Du er logget ud")
 }
 
-// Whoever learns an address has nothing: every step belongs to the browser that began (security.md O7).
+// Whoever learns an address has nothing: every step belongs to the browser that began.
 func TestAStolenAddressFailsAtEveryStep(t *testing.T) {
 	s := newStage(t)
 	owner := s.visitor()

@@ -88,7 +88,7 @@ func assemble(ctx context.Context, p plan) (_ *server, err error) {
 	}
 	oidcAdapter := new(adapter)
 	s.broker, err = broker.New(broker.Config{
-		FAL: p.fal, Store: store, Ledger: meteredLedger{Ledger: s.ledger, metrics: p.metrics}, Directory: directory{s.registry},
+		FAL: p.fal, Store: store, Ledger: meteredLedger{Ledger: s.ledger, metrics: p.metrics}, Directory: s.registry,
 		RelyingParties: p.clients, Connectors: []broker.Connector{s.connector},
 		Departers: map[string]broker.Departer{oidc.Protocol: oidcAdapter},
 		Secrets:   p.secrets, Lifetimes: p.lifetimes, Now: p.now, Logger: p.log, InsecureCookies: p.plainHTTP(),
@@ -97,11 +97,11 @@ func assemble(ctx context.Context, p plan) (_ *server, err error) {
 		return nil, err
 	}
 	s.pages, err = web.New(web.Config{Broker: s.broker, Answerers: map[string]web.Answerer{oidc.Protocol: oidcAdapter},
-		People: directory{s.registry}, Prefix: p.issuer.Path + "/login/", Test: p.test, Logger: p.log, InsecureHTTP: p.plainHTTP()})
+		People: s.registry, Prefix: p.issuer.Path + "/login/", Test: p.test, Logger: p.log, InsecureHTTP: p.plainHTTP()})
 	if err != nil {
 		return nil, err
 	}
-	s.provider, err = oidc.New(oidc.Config{Issuer: p.issuer.String(), Broker: s.broker, Clients: p.clients, People: directory{s.registry},
+	s.provider, err = oidc.New(oidc.Config{Issuer: p.issuer.String(), Broker: s.broker, Clients: p.clients, People: s.registry,
 		Keys: p.keys, Store: store, Secrets: p.secrets, LoginPath: s.pages.Path, ErrorPage: s.pages.Error, Roots: p.roots,
 		Logger: p.log, InsecureLoopback: p.test})
 	if err != nil {

@@ -10,7 +10,6 @@ import (
 	"os"
 	"strings"
 
-	"github.com/tillid/tillid/authn"
 	"github.com/tillid/tillid/authn/registry"
 	"github.com/tillid/tillid/authn/sqldb"
 	"github.com/tillid/tillid/broker"
@@ -133,17 +132,4 @@ func exists(address string) error {
 	}
 	_, err := os.Stat(path)
 	return err
-}
-
-// directory is the registry as the broker knows it: a database that cannot answer is a store that is down, to be tried
-// again, and no fault of ours.
-type directory struct{ *registry.Registry }
-
-// Person implements broker.Directory.
-func (d directory) Person(ctx context.Context, id authn.PersonID) (authn.Person, error) {
-	p, err := d.Registry.Person(ctx, id)
-	if errors.Is(err, sqldb.ErrUnavailable) {
-		err = fmt.Errorf("%w: %w", broker.ErrUnavailable, err)
-	}
-	return p, err
 }

@@ -17,7 +17,7 @@ import (
 	"github.com/tillid/tillid/broker"
 )
 
-// The limits of CPR match (reference/domain.md 4.1): who may guess for longer or more often has a way to look up numbers.
+// The limits of CPR match, those of the Signaturgruppen Broker: who may guess for longer or more often has a way to look up numbers.
 const (
 	matchTries  = 3
 	matchWindow = 15 * time.Minute

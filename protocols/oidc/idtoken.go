@@ -14,7 +14,7 @@ import (
 )
 
 // idToken holds the claims of an ID token (OpenID Connect Core section 2). Names beyond the standard are those of
-// Signaturgruppen Broker (reference/domain.md 4.1). It never holds a CPR number: it may pass through a browser as a hint.
+// Signaturgruppen Broker. It never holds a CPR number: it may pass through a browser as a hint.
 type idToken struct {
 	Issuer       string              `json:"iss"`
 	Subject      string              `json:"sub"`

@@ -8,7 +8,7 @@ import (
 
 const registered = "https://rp.example/cb"
 
-// hostileRedirects are what others have accepted for https://rp.example/cb (security.md, attack O1).
+// hostileRedirects are what others have accepted for https://rp.example/cb.
 func hostileRedirects() []string {
 	out := []string{
 		"", " ", "/", "/cb", "//rp.example/cb", "cb", "https:", "https://", "https:///cb", "https:/rp.example/cb", "https:rp.example/cb",

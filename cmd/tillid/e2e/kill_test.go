@@ -128,7 +128,7 @@ func (v *vandal) wait(d time.Duration) {
 	must(v.t, v.server.advance(d))
 }
 
-// look compares counters in the database of the dead server with those before: none may be lower (security.md, attack A6).
+// look compares counters in the database of the dead server with those before: none may be lower.
 func (v *vandal) look(w *work) {
 	v.t.Helper()
 	db, err := sqldb.Open(v.t.Context(), sqldb.Config{URL: v.durable})

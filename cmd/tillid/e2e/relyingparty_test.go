@@ -30,7 +30,7 @@ type relyingParty struct {
 	ctx      context.Context // carries the HTTP client, as go-oidc wants it
 }
 
-// The secrets of the dev profile's clients (design/dev-profile.md).
+// The secrets of the dev profile's clients.
 var secrets = map[string]string{
 	"demo":     "",
 	"demo-web": "demo-web-secret-0123456789abcdefghij",
