@@ -39,7 +39,7 @@ func (a auditSource) open(env *environment) (*sqldb.DB, error) {
 
 // openAny opens a database in whatever form it is.
 func openAny(ctx context.Context, address string) (*sqldb.DB, error) {
-	return sqldb.Open(ctx, sqldb.Config{URL: address, Readers: readers})
+	return sqldb.Open(ctx, sqldb.Config{URL: address, Readers: readers()})
 }
 
 type auditVerify struct {

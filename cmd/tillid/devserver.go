@@ -98,7 +98,7 @@ func ownCertificate(name string) (*x509.CertPool, *http.Client, error) {
 
 // open opens a database, which in memory is a new one every time.
 func (d *devServer) open(ctx context.Context) (*sqldb.DB, error) {
-	db, err := sqldb.Open(ctx, sqldb.Config{URL: d.command.registry(), Readers: readers})
+	db, err := sqldb.Open(ctx, sqldb.Config{URL: d.command.registry(), Readers: readers()})
 	if err != nil {
 		return nil, err
 	}

@@ -99,7 +99,7 @@ func planOf(cfg config.Config, env *environment) (plan, error) {
 // openDatabase opens the database of the registry. The embedded one is brought to the form of this build; another is only
 // when that is asked for, since other servers may still use it in its old form.
 func openDatabase(ctx context.Context, address string, migrating bool) (*sqldb.DB, error) {
-	db, err := sqldb.Open(ctx, sqldb.Config{URL: address, Readers: readers})
+	db, err := sqldb.Open(ctx, sqldb.Config{URL: address, Readers: readers()})
 	if err != nil {
 		return nil, err
 	}

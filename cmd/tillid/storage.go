@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"runtime"
 	"strings"
 
 	"github.com/tillid/tillid/authn/registry"
@@ -42,7 +43,7 @@ func openStorage(ctx context.Context, p plan) (storage, error) {
 	case strings.HasPrefix(scheme, "redis"):
 		return storeInRedis(ctx, p)
 	}
-	db, err := sqldb.Open(ctx, sqldb.Config{URL: p.store, Readers: readers})
+	db, err := sqldb.Open(ctx, sqldb.Config{URL: p.store, Readers: readers()})
 	if err != nil {
 		return storage{}, err
 	}
@@ -70,9 +71,9 @@ func storeInRedis(ctx context.Context, p plan) (storage, error) {
 	return storage{s, s.Check, client.Close}, nil
 }
 
-// readers is how many connections read a database at once. A read takes some microseconds, so that few serve many, and each
-// connection costs about a megabyte.
-const readers = 3
+// readers is how many connections read a database at once. A read takes some microseconds and does not wait, so that one for
+// each processor serves everybody, and each costs about a megabyte; at least two, so that a long export leaves one.
+func readers() int { return max(2, runtime.GOMAXPROCS(0)) }
 
 // part is one package's share of the database.
 type part struct {

@@ -66,8 +66,8 @@ func kinds() []kind {
 	all = append(all, both(kind{name: "refresh", times: 1600, people: holdApp, prepare: offline, do: refresh}, 2.0, 0)...)
 	return append(all,
 		kind{name: "userinfo", client: "bench-ES256", times: 3000, people: holdApp, prepare: access, do: userinfo},
-		kind{name: "discovery", client: "bench-ES256", times: 8000, people: holdApp, goal: 1.3, do: document("/.well-known/openid-configuration")},
-		kind{name: "jwks", client: "bench-ES256", times: 8000, people: holdApp, goal: 1.3, do: document("/oidc/keys")})
+		kind{name: "discovery", client: "bench-ES256", times: 30000, people: holdApp, goal: 1.3, do: document("/.well-known/openid-configuration")},
+		kind{name: "jwks", client: "bench-ES256", times: 30000, people: holdApp, goal: 1.3, do: document("/oidc/keys")})
 }
 
 // begin goes to the login pages in a new browser and says who logs in.

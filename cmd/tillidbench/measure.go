@@ -135,7 +135,7 @@ func measureBare(o options) (took time.Duration, err error) {
 		_, err := b.visit("/", nil)
 		return err
 	}
-	times := max(1000, int(8000*o.scale))
+	times := max(1000, int(30000*o.scale))
 	if _, err := everybody(all, times/10, get); err != nil {
 		return 0, err
 	}

@@ -29,7 +29,7 @@ func chromium(t *testing.T) context.Context {
 		leave()
 	})
 	must(t, chromedp.Do(ctx))
-	bounded, release := context.WithTimeout(ctx, 2*time.Minute)
+	bounded, release := context.WithTimeout(ctx, time.Minute)
 	t.Cleanup(release)
 	return bounded
 }
