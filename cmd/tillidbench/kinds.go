@@ -114,7 +114,7 @@ func byCode(b *browser, client string) error {
 		return err
 	}
 	if !page.has(`name="code"`) {
-		if page, err = b.visit(login, url.Values{"use": {"code_display"}}); err != nil {
+		if _, err = b.visit(login, url.Values{"use": {"code_display"}}); err != nil {
 			return err
 		}
 	}
