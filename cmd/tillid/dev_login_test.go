@@ -5,6 +5,8 @@ package main
 import (
 	"html"
 	"net/http"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -118,3 +120,13 @@ func TestABrokerAtSubstantialSaysThatItIsTheReason(t *testing.T) {
 }
 
 func has(v view, s string) bool { return strings.Contains(html.UnescapeString(v.body), s) }
+
+// TestAClientThatWantsRSAFindsItsKey: the server is not ready before there is a key for every client it was given.
+func TestAClientThatWantsRSAFindsItsKey(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "client.yaml")
+	text := "client_id: rsa\nredirect_uris: [http://127.0.0.1:9/cb]\nid_token_signed_response_alg: RS256\n"
+	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	startDev(t, "--client", file).get("/oidc/keys").has(`"kty":"RSA"`)
+}

@@ -70,6 +70,11 @@ func newDevServer(ctx context.Context, c devCommand, issuer *url.URL, fal assura
 			d.current.Store(first)
 			d.plan.metrics.watchDB(func() *sqldb.DB { return d.current.Load().db })
 			d.background(ctx, db)
+			for _, c := range first.server.plan.clients.List() {
+				if err := d.awaitKey(ctx, c); err != nil {
+					return nil, errors.Join(err, d.close(ctx))
+				}
+			}
 			return d, nil
 		}
 	}
@@ -250,14 +255,23 @@ func (d *devServer) close(ctx context.Context) error {
 	return d.current.Load().close(ctx)
 }
 
+// awaitKey waits until there is a key of the kind that a client's tokens are signed with. Only those who want RSA wait.
+func (d *devServer) awaitKey(ctx context.Context, c oidc.Client) error {
+	if c.SigningAlg != oidc.RS256 && c.SigningAlg != oidc.PS256 {
+		return nil
+	}
+	select {
+	case <-d.rsaMade:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
 // addClient registers a client now and for the next start on the same database.
 func (d *devServer) addClient(ctx context.Context, c oidc.Client) error {
-	if c.SigningAlg == oidc.RS256 || c.SigningAlg == oidc.PS256 {
-		select {
-		case <-d.rsaMade:
-		case <-ctx.Done():
-			return ctx.Err()
-		}
+	if err := d.awaitKey(ctx, c); err != nil {
+		return err
 	}
 	if c.Secret != "" {
 		c.Secret, c.SecretDigest = "", c.Secret.Digest()
