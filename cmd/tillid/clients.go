@@ -39,11 +39,15 @@ func readClientFiles(files []string) ([]oidc.Client, error) {
 		if err == nil {
 			var f clientFile
 			if err = config.Decode(name, content, &f); err == nil {
-				all = append(all, f.Clients...)
+				found := f.Clients
 				if f.Client.ID != "" {
-					all = append(all, f.Client)
+					found = append(found, f.Client)
 				}
-				continue
+				if len(found) > 0 {
+					all = append(all, found...)
+					continue
+				}
+				err = &config.Fault{Where: name, Text: "there is no client in it"}
 			}
 		}
 		faults = append(faults, err)

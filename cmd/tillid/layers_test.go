@@ -43,7 +43,7 @@ var layers = map[string][]string{
 	"broker/web":                  {"assurance", "authn", "broker", "rsc.io/qr"},
 
 	"protocols/oidc": {"assurance", "authn", "broker", "github.com/go-jose/go-jose/v4", "github.com/rs/cors",
-		"github.com/zitadel/oidc/v3", "go.yaml.in/yaml/v3", "golang.org/x/text"},
+		"github.com/zitadel/oidc/v3", "golang.org/x/text"},
 
 	// What only tests use.
 	"broker/web/pagetest": {"encoding/xml"},
